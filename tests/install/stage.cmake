@@ -1,0 +1,4 @@
+# cmake -D BUILD=<build folder> -D STAGE=<folder> -P stage.cmake
+file(REMOVE_RECURSE "${STAGE}")
+execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --component bobbin --prefix "${STAGE}"
+  COMMAND_ERROR_IS_FATAL ANY)
