@@ -1,0 +1,87 @@
+#ifndef BOBBIN_FS_CONCEPT_HPP
+#define BOBBIN_FS_CONCEPT_HPP
+
+#include <bobbin/core/bytes.hpp>
+#include <bobbin/core/result.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bobbin {
+
+/// An open file or directory, as a file descriptor is.
+using FileHandle = int;
+inline constexpr FileHandle no_file = -1;
+
+enum class OpenMode : std::uint8_t {
+    read,              ///< an existing file, to read
+    write,             ///< an existing file, to read and write
+    create,            ///< a new file, to read and write; fails where the name exists
+    create_or_write,   ///< to read and write, made if missing
+};
+
+enum class RootMode : std::uint8_t { existing, create_if_missing };
+
+struct FileStatus {
+    Bytes size;
+    bool is_regular = false;
+    bool is_directory = false;
+};
+
+struct SpaceStatus {
+    Bytes total;
+    Bytes available;  ///< to a program without privileges
+    Bytes block;      ///< what a file's size is rounded up to
+};
+
+/// What the library needs of a file system: one call of the operating system each, below a
+/// directory handle, names without a slash. It exists so that a simulated file system, and
+/// decorators that fail, trace or slow down calls, can stand in for the real one: one seam for
+/// all faults.
+///
+/// | expression | result | meaning |
+/// |---|---|---|
+/// | `fs.open_root(path, mode)` | `Result<FileHandle>` | the directory at a path; made durably, 0700, if asked for |
+/// | `fs.open_at(dir, name, mode)` | `Result<FileHandle>` | beneath `dir`, no symlinks followed; new files are 0600 |
+/// | `fs.close(h)` | `Result<void>` | `h` is closed whatever the answer |
+/// | `fs.read_at(h, to, offset)` | `Result<std::size_t>` | 0 at the end of the file; may be short |
+/// | `fs.write_at(h, from, offset)` | `Result<std::size_t>` | may be short, never 0 |
+/// | `fs.truncate(h, size)` | `Result<void>` | cut off or extend with zeros |
+/// | `fs.sync(h)` | `Result<void>` | data and size of a file are durable |
+/// | `fs.sync_directory(h)` | `Result<void>` | the names in a directory are durable |
+/// | `fs.remove(dir, name)` | `Result<void>` | the name is gone |
+/// | `fs.rename(dir, from, to)` | `Result<void>` | atomic; replaces `to` |
+/// | `fs.list(dir)` | `Result<std::vector<std::string>>` | all names but `.` and `..` |
+/// | `fs.status(h)` | `Result<FileStatus>` | |
+/// | `fs.space(h)` | `Result<SpaceStatus>` | of the file system that holds `h` |
+/// | `fs.lock(h)` | `Result<void>` | exclusive until `h` is closed; does not wait |
+///
+/// Errors are of `Domain::system`. Calls may be interrupted or short: `File` and `FsDirectory` loop.
+/// Copies refer to the same file system. Internally synchronised as the operating system is.
+/// Models: `PosixFs`, `testing::SimFs`, and the decorators of `bobbin/testing/`.
+template <class Fs>
+concept FileSystem =
+    std::copy_constructible<Fs> && requires(Fs& fs, FileHandle h, const char* name, OpenMode mode,
+                                           RootMode root, MutableByteView to, ByteView from,
+                                           std::uint64_t offset) {
+        { fs.open_root(name, root) } noexcept -> std::same_as<Result<FileHandle>>;
+        { fs.open_at(h, name, mode) } noexcept -> std::same_as<Result<FileHandle>>;
+        { fs.close(h) } noexcept -> std::same_as<Result<void>>;
+        { fs.read_at(h, to, offset) } noexcept -> std::same_as<Result<std::size_t>>;
+        { fs.write_at(h, from, offset) } noexcept -> std::same_as<Result<std::size_t>>;
+        { fs.truncate(h, offset) } noexcept -> std::same_as<Result<void>>;
+        { fs.sync(h) } noexcept -> std::same_as<Result<void>>;
+        { fs.sync_directory(h) } noexcept -> std::same_as<Result<void>>;
+        { fs.remove(h, name) } noexcept -> std::same_as<Result<void>>;
+        { fs.rename(h, name, name) } noexcept -> std::same_as<Result<void>>;
+        { fs.list(h) } -> std::same_as<Result<std::vector<std::string>>>;
+        { fs.status(h) } noexcept -> std::same_as<Result<FileStatus>>;
+        { fs.space(h) } noexcept -> std::same_as<Result<SpaceStatus>>;
+        { fs.lock(h) } noexcept -> std::same_as<Result<void>>;
+    };
+
+}  // namespace bobbin
+
+#endif
