@@ -76,6 +76,9 @@ enum class Errc : std::int32_t {
     out_of_memory,
     invalid_argument,
     sequence_exhausted,
+    bitstream_malformed,
+    parameter_sets_missing,
+    samples_reordered,
 };
 
 /// The thing an error is about: an object, a stream, a directory, an open, or nothing.
@@ -106,6 +109,7 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::digest_mismatch:
         case Errc::index_truncated:
         case Errc::index_malformed:
+        case Errc::bitstream_malformed:
         case Errc::identity_malformed:
         case Errc::store_invariant: return ErrorKind::corrupt;
         case Errc::out_of_memory: return ErrorKind::transient;
@@ -114,6 +118,7 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::schema_unknown:
         case Errc::schema_mismatch:
         case Errc::not_supported:
+        case Errc::samples_reordered:
         case Errc::sequence_exhausted: return ErrorKind::permanent;
         default: return ErrorKind::bad_input;
     }
@@ -245,6 +250,11 @@ constexpr std::string_view explain(Errc code) noexcept {
         case Errc::out_of_memory: return "no memory left";
         case Errc::invalid_argument: return "the argument makes no sense";
         case Errc::sequence_exhausted: return "the stream has used all its numbers; begin a new stream";
+        case Errc::bitstream_malformed: return "the video bitstream is malformed";
+        case Errc::parameter_sets_missing:
+            return "no parameter sets have come that describe the video";
+        case Errc::samples_reordered:
+            return "the video has B-frames, which are not supported; turn them off in the camera";
     }
     return "unknown error";
 }
