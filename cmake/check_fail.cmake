@@ -1,6 +1,7 @@
 # cmake -D COMPILER=<c++> -D SOURCE=<x.fail.cpp> -D INCLUDE=<folders> -P check_fail.cmake
 # The source must not compile, with a message that matches each of its "// expect: <regex>" lines; with BOBBIN_CONTROL defined it
 # must compile.
+cmake_minimum_required(VERSION 3.25)
 list(REMOVE_DUPLICATES INCLUDE)
 list(REMOVE_ITEM INCLUDE "")
 list(TRANSFORM INCLUDE PREPEND -I)

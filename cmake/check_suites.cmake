@@ -1,5 +1,6 @@
 # cmake -D PROGRAM=<test program> -D SUITES=<names> -P check_suites.cmake
 # Fails if the program has a test outside these suites, which ctest would never run.
+cmake_minimum_required(VERSION 3.25)
 execute_process(COMMAND "${PROGRAM}" --list_content=HRF --color_output=no
   OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE result)
 if(NOT result EQUAL 0)

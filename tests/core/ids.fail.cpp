@@ -1,8 +1,8 @@
-// expect: FormatId|constant expression
+// expect: constant expression|non-constant|not a constant
 #include <bobbin/core/ids.hpp>
 
 #ifdef BOBBIN_CONTROL
-constexpr bobbin::FormatId format{"video.v1"};
+inline constexpr bobbin::FormatId format{"video.v1"};
 #else
-constexpr bobbin::FormatId format{"Video"};
+inline constexpr bobbin::FormatId format{"Video"};
 #endif
