@@ -39,7 +39,7 @@ struct ObjectId {
 };
 
 /// No object: what `Writer::end` answers when nothing was written.
-inline constexpr ObjectId none{};
+inline constexpr ObjectId no_object{};
 
 /// A place for data files, as the store numbers it, from 1.
 struct DirectoryId {

@@ -1,0 +1,108 @@
+#ifndef BOBBIN_STORE_ROWS_HPP
+#define BOBBIN_STORE_ROWS_HPP
+
+#include <bobbin/core/bytes.hpp>
+#include <bobbin/core/ids.hpp>
+#include <bobbin/core/result.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace bobbin {
+
+enum class ObjectState : std::uint8_t { growing = 1, committed = 2, garbage = 3, quarantined = 4 };
+
+/// Why an object ends where it ends.
+enum class EndReason : std::uint8_t {
+    none,          ///< still growing
+    ended,         ///< its writer said so
+    unclean,       ///< its writer was destroyed without a word
+    overrun,       ///< the disk did not keep up
+    write_failed,  ///< ends at its last mark
+    sync_failed,   ///< ends at its last mark
+    crash,         ///< recovery found it growing and cut it back to its last mark
+};
+
+constexpr std::string_view name_of(EndReason reason) noexcept {
+    constexpr std::string_view names[] = {"none",         "ended",       "unclean", "overrun",
+                                          "write-failed", "sync-failed", "crash"};
+    return names[static_cast<std::size_t>(reason)];
+}
+
+/// A digest of up to 32 bytes; its format says how many count.
+struct DigestValue {
+    std::array<std::byte, 32> bytes{};
+    std::uint8_t size = 0;
+
+    ByteView view() const noexcept { return {bytes.data(), size}; }
+    static Result<DigestValue> from(ByteView view) noexcept {
+        if (view.size() > 32) return Error{Errc::store_invariant, Operation::query};
+        DigestValue value;
+        std::ranges::copy(view, value.bytes.begin());
+        value.size = static_cast<std::uint8_t>(view.size());
+        return value;
+    }
+    friend bool operator==(const DigestValue&, const DigestValue&) = default;
+};
+
+/// An object as the store knows it.
+struct ObjectRow {
+    ObjectId id;
+    DirectoryId directory;
+    OpenId open;  ///< which wrote it
+    ObjectState state = ObjectState::growing;
+    EndReason end_reason = EndReason::none;
+    bool is_protected = false;
+    bool is_recovered = false;
+    /// The file may be longer than `size`: it was given up at a mark.
+    bool may_be_longer = false;
+    Bytes size;       ///< of data that counts: all of it, or up to the last mark
+    Bytes allocated;  ///< `size` rounded up to the blocks of its file system
+    FormatId index_format;
+    FormatId digest_format;
+    DigestValue digest;  ///< over the digests of its blocks
+};
+
+/// Parts of an object that grow with it, in the order of their numbers.
+enum class PieceKind : std::uint8_t { index = 1, block_digests = 2 };
+
+struct Piece {
+    ObjectId object;
+    PieceKind kind = PieceKind::index;
+    std::uint32_t number = 0;
+    ByteView bytes;
+};
+
+struct StreamOptions {
+    Bytes retain{};  ///< the most its objects may take; 0 is refused unless `allow_zero`
+    bool allow_zero = false;
+};
+
+struct StreamRow {
+    StreamId id;
+    std::string name;
+    Bytes retain;
+};
+
+/// What one stream has in one directory. Kept when the objects are gone, so that no number is used
+/// twice.
+struct UsageRow {
+    StreamId stream;
+    DirectoryId directory;
+    Sequence highest = 0;        ///< the highest number ever used
+    std::uint64_t objects = 0;   ///< committed
+    Bytes allocated;             ///< by committed objects
+};
+
+struct DirectoryRow {
+    DirectoryId id;
+    Uuid uuid;
+    OpenId last_open;  ///< the last that was completed there; 0: none
+    Uuid last_open_uuid;
+};
+
+}  // namespace bobbin
+
+#endif
