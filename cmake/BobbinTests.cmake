@@ -1,7 +1,7 @@
 # bobbin_test_area(<area> [INTERPOSE] [LINK <target>...] [SLOW <test>...] [NEEDS_ROOT <test>...])
 #
-# Makes tests of the files in tests/<area>: see CONTRIBUTING.md. INTERPOSE compiles bobbin::testing_interpose into the test
-# program. SLOW and NEEDS_ROOT give the ctest labels `slow` and `needs-root` to tests, named as the file is without .test.cpp.
+# Makes tests of the files in tests/<area>: see CONTRIBUTING.md. They link to all components; LINK names what else they need.
+# INTERPOSE compiles bobbin::testing_interpose into the test program, if it is there. SLOW and NEEDS_ROOT give the ctest labels `slow` and `needs-root` to tests, named as the file is without .test.cpp.
 
 find_package(Boost 1.74 REQUIRED COMPONENTS unit_test_framework)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -10,7 +10,7 @@ set(BOBBIN_TEST_TIMEOUT 300 CACHE STRING "Seconds after which a test counts as h
 
 # How tests are compiled: little optimisation, as compiling takes longer than running, and assert() works.
 add_library(bobbin_test_options INTERFACE)
-target_link_libraries(bobbin_test_options INTERFACE bobbin bobbin_warnings Boost::unit_test_framework)
+target_link_libraries(bobbin_test_options INTERFACE ${BOBBIN_TARGETS} bobbin_warnings Boost::unit_test_framework)
 target_compile_definitions(bobbin_test_options INTERFACE BOOST_TEST_DYN_LINK)
 target_compile_options(bobbin_test_options INTERFACE -O1 -UNDEBUG)
 target_include_directories(bobbin_test_options INTERFACE "${PROJECT_SOURCE_DIR}/tests/support")
@@ -75,7 +75,7 @@ function(bobbin_test_area area)
   if(fails)
     # Only there to collect the flags of what is linked.
     add_library(bobbin_fail_tests_${area} INTERFACE)
-    target_link_libraries(bobbin_fail_tests_${area} INTERFACE ${arg_LINK})
+    target_link_libraries(bobbin_fail_tests_${area} INTERFACE ${BOBBIN_TARGETS} ${arg_LINK})
   endif()
   foreach(source IN LISTS fails)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY "${folder}" OUTPUT_VARIABLE name)

@@ -1,8 +1,9 @@
 import os
+import re
 
 from conan import ConanFile
 from conan.tools.build import check_min_cppstd
-from conan.tools.files import copy
+from conan.tools.files import copy, load
 
 required_conan_version = ">=2.0"
 
@@ -20,7 +21,6 @@ REQUIREMENTS = {
 
 class BobbinConan(ConanFile):
     name = "bobbin"
-    version = "0.1.0"
     description = "Header-only C++20 library for programs that record"
     license = "BSL-1.0"
     topics = ("storage", "durability", "recording", "header-only")
@@ -29,6 +29,10 @@ class BobbinConan(ConanFile):
     options = {f"with_{name}": [True, False] for name in REQUIREMENTS}
     default_options = {f"with_{name}": name == "sqlite" for name in REQUIREMENTS}
     no_copy_source = True
+
+    def set_version(self):
+        cmake = load(self, os.path.join(self.recipe_folder, os.pardir, "CMakeLists.txt"))
+        self.version = re.search(r"project\(bobbin VERSION ([0-9.]+)", cmake)[1]
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, os.pardir)
