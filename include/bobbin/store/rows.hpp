@@ -2,6 +2,7 @@
 #define BOBBIN_STORE_ROWS_HPP
 
 #include <bobbin/core/bytes.hpp>
+#include <bobbin/core/end_reason.hpp>
 #include <bobbin/core/ids.hpp>
 #include <bobbin/core/result.hpp>
 
@@ -13,23 +14,6 @@
 namespace bobbin {
 
 enum class ObjectState : std::uint8_t { growing = 1, committed = 2, garbage = 3, quarantined = 4 };
-
-/// Why an object ends where it ends.
-enum class EndReason : std::uint8_t {
-    none,          ///< still growing
-    ended,         ///< its writer said so
-    unclean,       ///< its writer was destroyed without a word
-    overrun,       ///< the disk did not keep up
-    write_failed,  ///< ends at its last mark
-    sync_failed,   ///< ends at its last mark
-    crash,         ///< recovery found it growing and cut it back to its last mark
-};
-
-constexpr std::string_view name_of(EndReason reason) noexcept {
-    constexpr std::string_view names[] = {"none",         "ended",       "unclean", "overrun",
-                                          "write-failed", "sync-failed", "crash"};
-    return names[static_cast<std::size_t>(reason)];
-}
 
 /// A digest of up to 32 bytes; its format says how many count.
 struct DigestValue {
@@ -53,7 +37,7 @@ struct ObjectRow {
     DirectoryId directory;
     OpenId open;  ///< which wrote it
     ObjectState state = ObjectState::growing;
-    EndReason end_reason = EndReason::none;
+    EndReason end_reason = EndReason::growing;
     bool is_protected = false;
     bool is_recovered = false;
     /// The file may be longer than `size`: it was given up at a mark.
@@ -75,9 +59,11 @@ struct Piece {
     ByteView bytes;
 };
 
+/// Also the largest number that every store can hold.
+inline constexpr Bytes no_limit{INT64_MAX};
+
 struct StreamOptions {
-    Bytes retain{};  ///< the most its objects may take; 0 is refused unless `allow_zero`
-    bool allow_zero = false;
+    Bytes retain = no_limit;  ///< the most its objects may take on disk; 0 is refused
 };
 
 struct StreamRow {
