@@ -5,7 +5,7 @@
 #include <bobbin/index/concept.hpp>
 #include <bobbin/index/detail/varint.hpp>
 
-#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -63,23 +63,20 @@ public:
     /// @allocates now and then, for the bytes not yet taken
     Result<void> add(Record record, Bytes size) noexcept {
         if (const auto wrong = check(record, size)) return Error{*wrong, Operation::encode};
-        if (taken_) {
-            piece_.clear();
-            taken_ = false;
-        }
-        if (piece_.capacity() - piece_.size() < 2 * index::detail::max_varint) {
-            if (!grow()) return Error{Errc::out_of_memory, Operation::encode};
-        }
+        if (taken_) used_ = 0;
+        taken_ = false;
+        if (piece_.size() - used_ < room && !grow()) return Error{Errc::out_of_memory, Operation::encode};
         const auto bytes = static_cast<std::int64_t>(size.value);
-        std::array<std::byte, 2 * index::detail::max_varint> code;
+        auto* const begin = piece_.data() + used_;
         auto* end = index::detail::put_varint(
-            code.data(), index::detail::zigzag(record.duration.count - duration_) << 1 |
-                             (record.sync ? 1U : 0U));
+            begin,
+            index::detail::zigzag(record.duration.count - duration_) << 1 | (record.sync ? 1U : 0U));
         auto& previous = record.sync ? sync_size_ : other_size_;
         end = index::detail::put_varint(end, index::detail::zigzag(bytes - previous));
-        piece_.insert(piece_.end(), code.data(), end);
 
-        total_ += static_cast<std::uint64_t>(end - code.data());
+        const auto length = static_cast<std::size_t>(end - begin);
+        used_ += length;
+        total_ += length;
         duration_ = record.duration.count;
         previous = bytes;
         ++counts_.samples;
@@ -92,9 +89,9 @@ public:
     bool starts_group(Record record) const noexcept { return record.sync; }
 
     ByteView take_piece() noexcept {
-        if (taken_) piece_.clear();
+        if (taken_) used_ = 0;
         taken_ = true;
-        return piece_;
+        return ByteView{piece_}.first(used_);
     }
 
     Counts counts() const noexcept { return counts_; }
@@ -111,20 +108,24 @@ private:
             counts_.trailing_zero)
             return Errc::duration_invalid;
         if (counts_.samples == 0 && !record.sync) return Errc::not_sync_sample;
-        if (total_ > VideoLimits::index_bytes - 2 * index::detail::max_varint)
+        if (total_ > VideoLimits::index_bytes - room)
             return Errc::object_too_long;
         return {};
     }
     bool grow() noexcept {
         try {
-            piece_.reserve(2 * piece_.capacity() + 4096);
+            piece_.resize(2 * piece_.size() + 4096);
             return true;
         } catch (const std::bad_alloc&) {
             return false;
         }
     }
 
-    std::vector<std::byte> piece_;
+    // What two integers may write, which is more than they need.
+    static constexpr std::size_t room = 16;
+
+    std::vector<std::byte> piece_;  // of which used_ bytes count
+    std::size_t used_ = 0;
     bool taken_ = false;
     std::uint64_t total_ = 0;
     std::int64_t duration_ = 0;
@@ -146,14 +147,29 @@ public:
     }
 
     /// Goes to the next sample; false at the end and at what is malformed (`error`).
-    bool next() noexcept {
+    [[gnu::always_inline]] bool next() noexcept {
         using namespace index::detail;
-        const auto left = end_ - at_;
-        if (left <= 0) return false;
-        const VarintPair pair = left >= 8 ? get_pair(at_) : VarintPair{};
-        if (pair.length != 0) [[likely]]
-            return accept(pair, at_ + pair.length);
-        return next_slowly();
+        auto rest = ends_ & (ends_ - 1);
+        if (rest == 0 && static_cast<std::size_t>(end_ - at_) >= block_bytes + 8) {
+            block_ = at_;
+            ends_ = find_ends(at_);
+            rest = ends_ & (ends_ - 1);
+        }
+        if (rest == 0) [[unlikely]]
+            return next_slowly();
+        // The ends of 64 bytes are known at once: finding the next sample does not wait for this one
+        // to be loaded, and no branch depends on a length.
+        const auto first_end = static_cast<unsigned>(std::countr_zero(ends_)) + 1;
+        const auto second_end = static_cast<unsigned>(std::countr_zero(rest)) + 1;
+        const auto* const next = block_ + second_end;
+        const auto length = static_cast<std::size_t>(next - at_);
+        const std::uint64_t word = load_word(at_);
+        if (length > plain_pair || has_padding(word)) [[unlikely]]
+            return next_slowly();
+        ends_ = rest & (rest - 1);
+        const std::uint64_t both = join_sevens(word) & ~(~std::uint64_t{0} << (7 * length));
+        const auto shift = 7 * static_cast<unsigned>(block_ + first_end - at_);
+        return accept(both & ~(~std::uint64_t{0} << shift), both >> shift, next);
     }
 
     /// The sample where the cursor stands: only after `next` was true.
@@ -168,12 +184,14 @@ public:
     std::size_t position() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
 
 private:
-    bool accept(index::detail::VarintPair pair, const std::byte* next) noexcept {
+    // Pairs of up to 6 bytes have no integer of more than 5.
+    static constexpr std::size_t plain_pair = 6;
+
+    [[gnu::always_inline]] bool accept(std::uint64_t first, std::uint64_t second, const std::byte* next) noexcept {
         using namespace index::detail;
-        const bool sync = (pair.first & 1) != 0;
-        const auto duration = sample_.duration.count + unzigzag(pair.first >> 1);
-        auto& previous = sync ? sync_size_ : other_size_;
-        const auto size = previous + unzigzag(pair.second);
+        const bool sync = (first & 1) != 0;
+        const auto duration = sample_.duration.count + unzigzag(first >> 1);
+        const auto size = (sync ? sync_size_ : other_size_) + unzigzag(second);
         // One comparison each: below the range wraps to above it.
         const bool right =
             static_cast<std::uint64_t>(duration) <= std::uint64_t{VideoLimits::sample_duration} &&
@@ -186,31 +204,35 @@ private:
         sample_.duration = MediaDuration{duration};
         sample_.size = static_cast<std::uint32_t>(size);
         sample_.sync = sync;
-        previous = size;
+        (sync ? sync_size_ : other_size_) = size;
         at_ = next;
         return true;
     }
 
-    // Near the end of the index, and for pairs of more than 8 bytes.
-    bool next_slowly() noexcept {
+    // Near the end of the index, and for what is longer than usual.
+    [[gnu::always_inline]] bool next_slowly() noexcept {
         using namespace index::detail;
+        ends_ = 0;
+        if (at_ == end_) return false;
         const Varint first = get_varint(at_, end_);
         if (first.length == 0) return fail(first.wrong());
         const Varint second = get_varint(at_ + first.length, end_);
         if (second.length == 0) return fail(second.wrong());
-        return accept({first.value, second.value, first.length + second.length},
-                      at_ + first.length + second.length);
+        return accept(first.value, second.value, at_ + first.length + second.length);
     }
 
-    bool fail(Errc why) noexcept {
+    [[gnu::always_inline]] bool fail(Errc why) noexcept {
         wrong_ = why;
         end_ = at_;
+        ends_ = 0;
         return false;
     }
 
     const std::byte* begin_ = nullptr;
     const std::byte* at_ = nullptr;
     const std::byte* end_ = nullptr;
+    const std::byte* block_ = nullptr;
+    std::uint64_t ends_ = 0;  // from at_ on, in the 64 bytes of block_
     std::int64_t sync_size_ = 0;
     std::int64_t other_size_ = 0;
     VideoSample sample_{};

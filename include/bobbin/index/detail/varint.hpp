@@ -8,6 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 namespace bobbin::index::detail {
 
 /// A 32-bit difference in zigzag form with a flag has 34 bits: five bytes of seven.
@@ -20,14 +24,28 @@ constexpr std::int64_t unzigzag(std::uint64_t code) noexcept {
     return static_cast<std::int64_t>((code >> 1) ^ (0 - (code & 1)));
 }
 
-/// Seven bits a byte, the least significant first; the top bit says that more follow.
+/// Of a little-endian word in memory, whatever this machine's order.
+inline std::uint64_t load_word(const std::byte* from) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    return word;
+}
+inline void store_word(std::byte* to, std::uint64_t word) noexcept {
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    std::memcpy(to, &word, sizeof word);
+}
+
+/// Seven bits a byte, the least significant first; the top bit says that more follow. `value` has
+/// up to 35 bits. Writes 8 bytes, of which those before the returned end count: a branch on the
+/// length would be mispredicted.
 inline std::byte* put_varint(std::byte* to, std::uint64_t value) noexcept {
-    while (value >= 0x80) {
-        *to++ = static_cast<std::byte>(value | 0x80);
-        value >>= 7;
-    }
-    *to++ = static_cast<std::byte>(value);
-    return to;
+    const auto length = (static_cast<unsigned>(std::bit_width(value | 1)) + 6) / 7;
+    const std::uint64_t sevens = (value & 0x7f) | ((value << 1) & 0x7f00) | ((value << 2) & 0x7f0000) |
+                                 ((value << 3) & 0x7f000000) | ((value << 4) & 0x7f00000000);
+    const std::uint64_t more = 0x8080808080 & ((std::uint64_t{1} << (8 * (length - 1))) - 1);
+    store_word(to, sevens | more);
+    return to + length;
 }
 
 struct Varint {
@@ -51,41 +69,39 @@ constexpr Varint get_varint(const std::byte* from, const std::byte* end) noexcep
     return {};
 }
 
-struct VarintPair {
-    std::uint64_t first = 0;
-    std::uint64_t second = 0;
-    std::size_t length = 0;  ///< of both together; zero: ask `get_varint`
-};
+/// How many bytes `find_ends` looks at.
+inline constexpr std::size_t block_bytes = 64;
 
-/// Joins the sevens of up to five bytes; what lies above them must be zero.
-constexpr std::uint64_t join_sevens(std::uint64_t bytes) noexcept {
-    return (bytes & 0x7f) | ((bytes >> 1) & 0x3f80) | ((bytes >> 2) & 0x1fc000) |
-           ((bytes >> 3) & 0xfe00000) | ((bytes >> 4) & 0x7f0000000);
+/// One bit for each of 64 bytes: whether an integer ends there.
+inline std::uint64_t find_ends(const std::byte* block) noexcept {
+#if defined(__SSE2__)
+    std::uint64_t more = 0;
+    for (unsigned i = 0; i < 4; ++i) {
+        const auto part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block) + i);
+        more |= static_cast<std::uint64_t>(static_cast<unsigned>(_mm_movemask_epi8(part))) << (16 * i);
+    }
+    return ~more;
+#else
+    std::uint64_t ends = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+        const auto tops = (~load_word(block + 8 * i) & 0x8080808080808080) >> 7;
+        ends |= ((tops * 0x0102040810204080) >> 56) << (8 * i);
+    }
+    return ends;
+#endif
 }
 
-/// Two integers at once out of 8 readable bytes: their lengths are found in one word, so that
-/// neither costs a branch on its length, which no predictor can learn.
-inline VarintPair get_pair(const std::byte* from) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, from, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+/// Whether a byte of zero follows one that says that more follow: an integer longer than need be.
+constexpr bool has_padding(std::uint64_t word) noexcept {
+    const std::uint64_t zeros = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+    return (zeros & (word << 8)) != 0;
+}
 
-    const std::uint64_t ends = ~word & 0x8080808080808080;
-    const std::uint64_t after_first = ends & (ends - 1);
-    if (after_first == 0) [[unlikely]]
-        return {};
-    const auto first_bits = static_cast<unsigned>(std::countr_zero(ends)) + 1;
-    const auto both_bits = static_cast<unsigned>(std::countr_zero(after_first)) + 1;
-    const std::uint64_t first = word & (ends ^ (ends - 1));
-    const auto second_bits = both_bits - first_bits;
-    const std::uint64_t second = (word >> first_bits) & (~std::uint64_t{0} >> (64 - second_bits));
-    // Too long, or longer than need be (the last byte of several is zero): the slow way says what.
-    const bool plain = first_bits <= 8 * max_varint && second_bits <= 8 * max_varint &&
-                       (first_bits == 8 || (first >> (first_bits - 8)) != 0) &&
-                       (second_bits == 8 || (second >> (second_bits - 8)) != 0);
-    if (!plain) [[unlikely]]
-        return {};
-    return {join_sevens(first), join_sevens(second), both_bits / 8};
+/// Eight bytes of seven bits as one number of 56.
+constexpr std::uint64_t join_sevens(std::uint64_t word) noexcept {
+    word = (word & 0x007f007f007f007f) | ((word & 0x7f007f007f007f00) >> 1);
+    word = (word & 0x00003fff00003fff) | ((word & 0x3fff00003fff0000) >> 2);
+    return (word & 0x000000000fffffff) | ((word & 0x0fffffff00000000) >> 4);
 }
 
 }  // namespace bobbin::index::detail
