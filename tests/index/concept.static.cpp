@@ -37,6 +37,7 @@ struct CountMayThrow : NullIndex {
 struct CountsNotRegular : NullIndex {
     struct Counts {};
     Counts counts() const noexcept { return {}; }
+    static void tally(Counts&, Record, Bytes) noexcept {}
     static Result<Counts> count(ByteView, Bytes) noexcept { return Counts{}; }
 };
 static_assert(!IndexEncoder<int>);

@@ -27,6 +27,7 @@ namespace bobbin {
 /// | `c.starts_group(record)` | `bool` | whether a reader may begin at this record |
 /// | `e.take_piece()` | `ByteView` | what was encoded since the last take; all pieces in order are the index |
 /// | `c.counts()` | `Counts` | of all records added |
+/// | `E::tally(counts, record, size)` | | adds one record to `counts`, of which nothing else is known |
 /// | `E::count(index, size)` | `Result<Counts>` | decodes all of `index`, whose records must fill `size` bytes of data |
 ///
 /// After an error of `add` the encoder is as it was before. A piece is valid until the next `add` or
@@ -41,11 +42,13 @@ concept IndexEncoder =
     std::same_as<std::remove_cvref_t<decltype(E::format_id)>, FormatId> &&
     std::is_trivially_copyable_v<typename E::Record> && std::regular<typename E::Counts> &&
     std::is_trivially_copyable_v<typename E::Counts> &&
-    requires(E& e, const E& c, typename E::Record record, ByteView index, Bytes size) {
+    requires(E& e, const E& c, typename E::Record record, ByteView index, Bytes size,
+             typename E::Counts& counts) {
         { e.add(record, size) } noexcept -> std::same_as<Result<void>>;
         { c.starts_group(record) } noexcept -> std::same_as<bool>;
         { e.take_piece() } noexcept -> std::same_as<ByteView>;
         { c.counts() } noexcept -> std::same_as<typename E::Counts>;
+        { E::tally(counts, record, size) } noexcept -> std::same_as<void>;
         { E::count(index, size) } noexcept -> std::same_as<Result<typename E::Counts>>;
     };
 

@@ -20,6 +20,8 @@ struct NullIndex {
     ByteView take_piece() noexcept { return {}; }
     Counts counts() const noexcept { return {}; }
 
+    static void tally(Counts&, Record, Bytes) noexcept {}
+
     /// @errors index_malformed where `index` has bytes
     static Result<Counts> count(ByteView index, Bytes) noexcept {
         if (!index.empty()) return Error{Errc::index_malformed, Operation::decode};

@@ -96,6 +96,13 @@ public:
 
     Counts counts() const noexcept { return counts_; }
 
+    static void tally(Counts& counts, Record record, Bytes) noexcept {
+        ++counts.samples;
+        counts.sync_samples += record.sync ? 1 : 0;
+        counts.duration += record.duration;
+        counts.trailing_zero = record.duration.count == 0;
+    }
+
     /// @errors index_truncated, index_malformed (see `VideoSamples`), object_short or
     ///   index_malformed where the samples need more or less than `data_size`
     static Result<Counts> count(ByteView index, Bytes data_size) noexcept;

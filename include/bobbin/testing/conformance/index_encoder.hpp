@@ -124,6 +124,7 @@ struct MinimalIndex {
         return {piece_, used_};
     }
     Counts counts() const noexcept { return counts_; }
+    static void tally(Counts& counts, Record, Bytes) noexcept { ++counts.records; }
     static Result<Counts> count(ByteView index, Bytes data_size) noexcept {
         const auto last =
             index.size() < 8 ? 0 : load_le<std::uint64_t>(index.data() + index.size() - 8);
