@@ -144,6 +144,11 @@ public:
     {
         return run(Call::status, [&] { return fs_.status_at(dir, name); });
     }
+    Result<FileHandle> open_unseen(const char* path) noexcept
+        requires requires(Fs& fs) { fs.open_unseen(path); }
+    {
+        return fs_.open_unseen(path);
+    }
     void barrier() noexcept {
         if constexpr (requires { fs_.barrier(); }) fs_.barrier();
     }

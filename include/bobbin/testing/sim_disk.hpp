@@ -212,10 +212,15 @@ public:
         next_inode_ = std::max(next_inode_, inode + 1);
     }
 
-    /// A disk with the same directories and without files.
+    /// How often it went through a crash.
+    std::uint32_t crashes() const noexcept { return crashes_; }
+    void count_crash() noexcept { ++crashes_; }
+
+    /// After a crash that left the directories and nothing else.
     SimDisk bare() const {
         SimDisk disk{options_};
         disk.directories_ = directories_;
+        disk.crashes_ = crashes_ + 1;
         disk.next_inode_ = next_inode_;
         disk.step_ = step_;
         return disk;
@@ -324,6 +329,7 @@ private:
     std::map<Inode, Node> nodes_;
     Inode next_inode_ = 1000;
     std::uint64_t step_ = 0;
+    std::uint32_t crashes_ = 0;
     std::uint64_t used_chunks_ = 0;
 };
 

@@ -192,6 +192,11 @@ public:
         return state_->status(inode);
     }
 
+    /// `open_root` for the test machinery: no decorator fails or traces it.
+    Result<FileHandle> open_unseen(const char* path) noexcept {
+        return open_root(path, RootMode::existing);
+    }
+
     /// What a sync that fails does: `FaultyFs` calls it instead of the sync. The pages count as
     /// clean, and the next sync succeeds without them. Names just stay as they were.
     void sync_failed(FileHandle h) noexcept {
@@ -225,7 +230,11 @@ public:
     }
     /// As the next process finds it when this one is killed: all handles are closed, nothing is
     /// lost, and nothing more is durable.
-    SimFs after_kill() const { return SimFs{disk()}; }
+    SimFs after_kill() const {
+        auto copy = disk();
+        copy.count_crash();
+        return SimFs{std::move(copy)};
+    }
 
     void set_quota(Bytes quota) {
         const Call call{*state_, Operation::nothing};
@@ -248,6 +257,11 @@ public:
     detail::Inode inode_of(std::string_view path) const {
         const Call call{*state_, Operation::nothing};
         return state_->disk.lookup(path);
+    }
+    /// For random numbers: another one each time, and after each crash, yet the same in each run.
+    int next_seed() {
+        const Call call{*state_, Operation::nothing};
+        return static_cast<int>(state_->disk.crashes() * 1000 + ++state_->seeds);
     }
     /// Tells file systems of one process apart, as `st_dev` does.
     std::uint64_t device() const noexcept { return state_->device; }
@@ -318,6 +332,7 @@ private:
         std::map<FileHandle, Handle> handles;
         FileHandle next_handle = first_handle;
         BarrierHook hook;
+        std::uint32_t seeds = 0;
         std::uint64_t device;
     };
 

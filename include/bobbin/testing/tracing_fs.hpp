@@ -152,6 +152,13 @@ public:
         call.error = EIO;
         trace_->add(std::move(call));
     }
+    Result<FileHandle> open_unseen(const char* path) noexcept
+        requires requires(Fs& fs) { fs.open_unseen(path); }
+    {
+        auto handle = fs_.open_unseen(path);
+        if (handle) trace_->name(*handle, path);
+        return handle;
+    }
     void barrier() noexcept {
         if constexpr (requires { fs_.barrier(); }) fs_.barrier();
     }
