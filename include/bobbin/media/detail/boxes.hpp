@@ -55,15 +55,11 @@ public:
     }
     Box(const Box&) = delete;
     Box& operator=(const Box&) = delete;
-    ~Box() { store_be(&to_[begin_], static_cast<std::uint32_t>(to_.size() - begin_ + beyond_)); }
-
-    /// Counts bytes that follow in the file but not in this buffer.
-    void extend(std::uint64_t bytes) noexcept { beyond_ += bytes; }
+    ~Box() { store_be(&to_[begin_], static_cast<std::uint32_t>(to_.size() - begin_)); }
 
 private:
     Buffer& to_;
     std::size_t begin_;
-    std::uint64_t beyond_ = 0;
 };
 
 /// The unity matrix of `mvhd` and `tkhd`.
