@@ -32,6 +32,7 @@ namespace bobbin {
 /// | `t.object(id)` | `Result<std::optional<ObjectRow>>` | |
 /// | `t.oldest(stream, limit)` | `Result<std::vector<ObjectRow>>` | committed, unprotected, lowest number first |
 /// | `t.in_state(directory, state)` | `Result<std::vector<ObjectRow>>` | growing, garbage or quarantined |
+/// | `t.pieces(id, kind)` | `Result<std::vector<std::byte>>` | all pieces one after the other |
 /// | `t.usage()` | `Result<std::vector<UsageRow>>` | of all streams in all directories |
 /// | `t.streams()` | `Result<std::vector<StreamRow>>` | |
 /// | `t.directory(uuid)` | `Result<std::optional<DirectoryRow>>` | |
@@ -40,7 +41,7 @@ concept StoreTransaction =
     std::movable<T> &&
     requires(T& t, const ObjectRow& row, const Piece& piece, ObjectId id, StreamId stream,
              DirectoryId directory, Sequence number, Bytes bytes, bool flag, const Uuid& uuid,
-             ObjectState state, std::size_t limit) {
+             ObjectState state, std::size_t limit, PieceKind kind) {
         { t.commit() } noexcept -> std::same_as<Result<void>>;
         { t.put(row) } noexcept -> std::same_as<Result<void>>;
         { t.put_piece(piece) } noexcept -> std::same_as<Result<void>>;
@@ -54,6 +55,7 @@ concept StoreTransaction =
         { t.object(id) } -> std::same_as<Result<std::optional<ObjectRow>>>;
         { t.oldest(stream, limit) } -> std::same_as<Result<std::vector<ObjectRow>>>;
         { t.in_state(directory, state) } -> std::same_as<Result<std::vector<ObjectRow>>>;
+        { t.pieces(id, kind) } -> std::same_as<Result<std::vector<std::byte>>>;
         { t.usage() } -> std::same_as<Result<std::vector<UsageRow>>>;
         { t.streams() } -> std::same_as<Result<std::vector<StreamRow>>>;
         { t.directory(uuid) } -> std::same_as<Result<std::optional<DirectoryRow>>>;

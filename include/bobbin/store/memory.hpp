@@ -72,6 +72,16 @@ struct MemoryStore::State {
     bool has(DirectoryId directory) const noexcept {
         return directory.value >= 1 && directory.value <= directories.size();
     }
+    Result<std::vector<std::byte>> piece_bytes(ObjectId id, PieceKind kind) const {
+        const auto found = objects.find(id);
+        if (found == objects.end() || found->second.state == ObjectState::garbage)
+            return Error{Errc::object_unknown, Operation::query, id};
+        std::vector<std::byte> bytes;
+        for (auto at = pieces.lower_bound({id, kind, 0});
+             at != pieces.end() && at->first <= std::tuple{id, kind, UINT32_MAX}; ++at)
+            bytes.insert(bytes.end(), at->second->begin(), at->second->end());
+        return bytes;
+    }
     void drop_pieces(ObjectId id) {
         pieces.erase(pieces.lower_bound({id, PieceKind{0}, 0}),
                      pieces.upper_bound({id, PieceKind{255}, UINT32_MAX}));
@@ -244,6 +254,11 @@ public:
         return rows;
     }
 
+    Result<std::vector<std::byte>> pieces(ObjectId id, PieceKind kind) {
+        if (!is_open()) return done();
+        return draft_->piece_bytes(id, kind);
+    }
+
     Result<std::vector<UsageRow>> usage() {
         if (!is_open()) return done();
         std::vector<UsageRow> rows;
@@ -367,15 +382,7 @@ inline Result<std::vector<ObjectRow>> MemoryStore::objects(StreamId stream, Sequ
 }
 
 inline Result<std::vector<std::byte>> MemoryStore::piece_bytes(ObjectId id, PieceKind kind) const {
-    const auto state = now();
-    const auto found = state->objects.find(id);
-    if (found == state->objects.end() || found->second.state == ObjectState::garbage)
-        return Error{Errc::object_unknown, Operation::query, id};
-    std::vector<std::byte> bytes;
-    for (auto at = state->pieces.lower_bound({id, kind, 0});
-         at != state->pieces.end() && at->first <= std::tuple{id, kind, UINT32_MAX}; ++at)
-        bytes.insert(bytes.end(), at->second->begin(), at->second->end());
-    return bytes;
+    return now()->piece_bytes(id, kind);
 }
 
 static_assert(MetadataStore<MemoryStore>);

@@ -1,0 +1,487 @@
+#ifndef BOBBIN_COMMITTER_HPP
+#define BOBBIN_COMMITTER_HPP
+
+#include <bobbin/core/retry.hpp>
+#include <bobbin/core/threads.hpp>
+#include <bobbin/detail/commit_line.hpp>
+#include <bobbin/retention.hpp>
+#include <bobbin/store/concept.hpp>
+
+#include <algorithm>
+#include <map>
+#include <stop_token>
+
+namespace bobbin {
+
+/// Commits what directories hand it, in one line of transactions: finished objects of all streams
+/// together with the deletions that make room for them. The only one that writes to the store
+/// while a program records. One for each store; `Control...` may name a Retry, a Clock and a
+/// Threads policy.
+///
+/// Internally synchronised. Steps in its own thread (`start`, `run`), or in those that wait for it.
+/// Must outlive its syncers; the store must outlive it.
+template <MetadataStore Store, class... Control>
+class Committer final : public detail::CommitLine<Store> {
+public:
+    using Transaction = typename Store::Transaction;
+    using Retry = select_policy_t<role::retry, Backoff, Control...>;
+    using Clock = select_policy_t<role::clock, SystemClock, Control...>;
+    using Threads = select_policy_t<role::threads, StdThreads, Control...>;
+    using Job = typename detail::CommitLine<Store>::Job;
+
+    explicit Committer(Store& store, Control... control) : store_{store} {
+        (take(std::move(control)), ...);
+    }
+    Committer(const Committer&) = delete;
+    Committer& operator=(const Committer&) = delete;
+
+    Store& store() noexcept override { return store_; }
+
+    /// One transaction, if anything is due. @returns whether there was something to do
+    bool step() {
+        const Lock one_at_a_time{stepping_};
+        const auto now = clock_.monotonic();
+        if (run_jobs()) return true;
+        if (!batch_ && !next_batch(now)) return false;
+        if (now < not_before_) return false;
+        if (auto committed = commit(*batch_); !committed) {
+            const auto delay =
+                retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
+            not_before_ = clock_.monotonic() + delay;
+            for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
+            return true;
+        }
+        attempts_ = 0;
+        deliver(*batch_);
+        batch_.reset();
+        return true;
+    }
+
+    /// Steps until asked to stop.
+    void run(std::stop_token stop) {
+        ++workers_;
+        const std::stop_callback wake_up{stop, [this] { wake(); }};
+        while (!stop.stop_requested()) {
+            if (step()) continue;
+            const auto idle = idle_time();
+            Lock lock{mutex_};
+            if (!std::exchange(is_woken_, false)) work_.wait_for(lock, idle);
+            is_woken_ = false;
+        }
+        --workers_;
+    }
+    /// Makes the one thread of this committer; it stops when the handle is destroyed.
+    [[nodiscard]] typename Threads::Thread start() {
+        return typename Threads::Thread{[this](std::stop_token stop) { run(stop); }};
+    }
+
+    /// Waits until all objects that had ended in all directories are committed.
+    /// @errors the first error met meanwhile that kept one from it; `deadline_passed`
+    Result<void> flush(std::chrono::nanoseconds deadline) { return settle(deadline, false); }
+
+    /// As `flush`, and until no garbage is left to be removed: an orderly end.
+    Result<void> drain(std::chrono::nanoseconds deadline) { return settle(deadline, true); }
+
+    /// Runs the program's own statements in a transaction in line with all others.
+    /// `f(Transaction&)` gives a Result<void>; an error rolls back.
+    template <std::invocable<Transaction&> F>
+    Result<void> run(F f) {
+        return execute(Job{std::move(f)});
+    }
+
+    /// Deletes the oldest unprotected objects of `stream` until they take no more than `limit`,
+    /// without changing its setting; 0 deletes all.
+    Result<void> lower_retention(StreamId stream, Bytes limit) {
+        for (;;) {
+            bool has_more = false;
+            auto lowered = delete_in_job([&](auto& retention) -> Result<void> {
+                auto over = retention.lower(stream, limit);
+                if (!over) return over.error();
+                has_more = retention.has_more();
+                return {};
+            });
+            if (!lowered || !has_more) return lowered;
+        }
+    }
+
+    /// Protected objects are never deleted to make room.
+    Result<void> protect(ObjectId id, bool is_protected = true) {
+        return run([=](Transaction& tx) { return tx.set_protected(id, is_protected); });
+    }
+
+    // What syncers ask; see detail/commit_line.hpp.
+    void attach(detail::Port<Transaction>& port) override {
+        const Lock one_at_a_time{stepping_};
+        ports_.push_back(&port);
+    }
+
+    void detach(detail::Port<Transaction>& port) noexcept override {
+        const Lock one_at_a_time{stepping_};
+        std::erase(ports_, &port);
+        if (batch_) std::erase_if(batch_->parts, [&](const Part& part) { return part.port == &port; });
+    }
+
+    Result<Sequence> claim(StreamId stream) override {
+        {
+            const Lock lock{mutex_};
+            auto& claim = claims_[stream];
+            if (std::exchange(claim.is_taken, true))
+                return Error{Errc::stream_in_use, Operation::begin, stream};
+            if (claim.next != 0) return claim.next;
+        }
+        auto next = next_number(stream);
+        const Lock lock{mutex_};
+        if (!next) claims_.erase(stream);
+        return next;
+    }
+
+    void release(StreamId stream, Sequence next) noexcept override {
+        const Lock lock{mutex_};
+        claims_[stream] = {false, next};
+    }
+
+    Result<void> execute(Job job) override {
+        Ticket ticket{std::move(job), {}, false};
+        Lock lock{mutex_};
+        jobs_.push_back(&ticket);
+        is_woken_ = true;
+        work_.notify_all();
+        while (!ticket.is_done) {
+            if (workers_ == 0) {
+                lock.unlock();
+                step();
+                lock.lock();
+            } else {
+                done_.wait_for(lock, std::chrono::seconds{1});
+            }
+        }
+        return ticket.result;
+    }
+
+    Result<void> retain() override {
+        for (;;) {
+            bool has_more = false;
+            auto retained = delete_in_job([&](auto& retention) -> Result<void> {
+                auto streams = retention_streams();
+                if (!streams) return streams.error();
+                for (const auto& stream : *streams) {
+                    auto over = retention.lower(stream.id, stream.retain);
+                    if (!over) return over.error();
+                }
+                has_more = retention.has_more();
+                return {};
+            });
+            if (!retained || !has_more) return retained;
+        }
+    }
+
+    void make_room(DirectoryId directory) noexcept override {
+        const Lock lock{mutex_};
+        if (std::ranges::find(needs_room_, directory) == needs_room_.end())
+            needs_room_.push_back(directory);
+        is_woken_ = true;
+        work_.notify_all();
+    }
+
+    void wake() noexcept override {
+        const Lock lock{mutex_};
+        is_woken_ = true;
+        work_.notify_all();
+    }
+
+    bool help() override { return workers_ == 0 && step(); }
+
+private:
+    using Mutex = typename Threads::Mutex;
+    using Lock = std::unique_lock<Mutex>;
+    using Port = detail::Port<Transaction>;
+
+    struct Part {
+        Port* port;
+        typename Port::Changes changes;
+        std::vector<ObjectId> gone;
+    };
+    struct Batch {
+        std::vector<Part> parts;
+        std::vector<DirectoryId> needs_room;
+        CommitReport report;
+        /// Of the last attempt; kept because that may have happened.
+        std::vector<ObjectRow> deleted;
+        bool is_outcome_unknown = false;
+        bool has_more = false;
+        std::vector<std::pair<StreamId, Bytes>> unmet;
+    };
+    struct Ticket {
+        Job job;
+        Result<void> result;
+        bool is_done;
+    };
+    struct Claim {
+        bool is_taken = false;
+        Sequence next = 0;
+    };
+
+    /// What retention needs to know of the open directories.
+    struct Places {
+        std::vector<Port*>& ports;
+        Bytes growing(StreamId stream) {
+            Bytes sum;
+            for (auto* port : ports) sum += port->growing(stream);
+            return sum;
+        }
+        Port* find(DirectoryId directory) {
+            for (auto* port : ports)
+                if (port->directory() == directory) return port;
+            return nullptr;
+        }
+        bool is_open(DirectoryId directory) { return find(directory) != nullptr; }
+        Result<void> remove_rows(Transaction& tx, const ObjectRow& row) {
+            return find(row.directory)->remove_rows(tx, row.id);
+        }
+    };
+    using Deleter = detail::Retention<Transaction, Places>;
+
+    template <class P>
+    void take(P policy) {
+        if constexpr (std::is_same_v<P, Retry>)
+            retry_ = std::move(policy);
+        else if constexpr (std::is_same_v<P, Clock>)
+            clock_ = std::move(policy);
+        else
+            static_assert(std::is_same_v<P, Threads>, "bobbin::Committer: not a control policy");
+    }
+
+    std::chrono::nanoseconds idle_time() {
+        const Lock one_at_a_time{stepping_};
+        std::chrono::nanoseconds most = std::chrono::seconds{1};
+        const auto now = clock_.monotonic();
+        if (batch_) return std::clamp(not_before_ - now, std::chrono::nanoseconds{1'000'000}, most);
+        CommitReport why;
+        for (auto* port : ports_)
+            if (const auto due = port->commit_due(why)) most = std::min(most, *due - now);
+        return std::max(most, std::chrono::nanoseconds{0});
+    }
+
+    /// Jobs come first: somebody waits for them.
+    bool run_jobs() {
+        Ticket* ticket = nullptr;
+        {
+            const Lock lock{mutex_};
+            if (jobs_.empty()) return false;
+            ticket = jobs_.front();
+            jobs_.erase(jobs_.begin());
+        }
+        auto result = [&]() -> Result<void> {
+            auto tx = store_.begin();
+            if (!tx) return tx.error();
+            if (auto done = ticket->job(*tx); !done) return done;
+            return tx->commit();
+        }();
+        const Lock lock{mutex_};
+        ticket->result = result;
+        ticket->is_done = true;
+        done_.notify_all();
+        return true;
+    }
+
+    bool next_batch(MonotonicTime now) {
+        Batch batch;
+        bool is_due = false;
+        {
+            const Lock lock{mutex_};
+            batch.needs_room.swap(needs_room_);
+            is_due = !batch.needs_room.empty() || std::exchange(has_more_, false);
+        }
+        for (auto* port : ports_) {
+            CommitReport why;
+            if (const auto due = port->commit_due(why); due && *due <= now) {
+                is_due = true;
+                if (batch.report.count == 0) batch.report = why;
+            }
+        }
+        if (!is_due) return false;
+        for (auto* port : ports_) {
+            Part part{port, {}, {}};
+            port->collect(part.changes, part.gone);
+            for (const auto& change : part.changes)
+                batch.report.objects += change->row.state == ObjectState::committed ? 1 : 0;
+            if (!part.changes.empty() || !part.gone.empty()) batch.parts.push_back(std::move(part));
+        }
+        batch_ = std::move(batch);
+        return true;
+    }
+
+    Result<void> commit(Batch& batch) {
+        auto tx = store_.begin();
+        if (!tx) return tx.error();
+        if (batch.is_outcome_unknown) {
+            auto happened = has_happened(*tx, batch);
+            if (!happened) return happened.error();
+            batch.is_outcome_unknown = false;
+            if (*happened) return {};
+            batch.deleted.clear();
+        }
+        std::vector<ObjectId> fresh;
+        for (auto& part : batch.parts) {
+            for (auto& change : part.changes) {
+                if (auto applied = change->apply(*tx); !applied)
+                    return applied.error().about(change->row.id);
+                fresh.push_back(change->row.id);
+            }
+            for (const auto id : part.gone)
+                if (auto forgotten = tx->forget(id); !forgotten) return forgotten.error().about(id);
+        }
+        Places places{ports_};
+        Deleter deleter{*tx, places, fresh};
+        if (auto retained = apply_limits(*tx, deleter, batch); !retained) return retained;
+        batch.deleted = deleter.take_deleted();
+        batch.has_more = deleter.has_more();
+        auto committed = tx->commit();
+        if (!committed && committed.error().kind() == ErrorKind::unknown_outcome)
+            batch.is_outcome_unknown = true;
+        return committed;
+    }
+
+    Result<void> apply_limits(Transaction& tx, Deleter& deleter, Batch& batch) {
+        batch.unmet.clear();
+        auto streams = tx.streams();
+        if (!streams) return streams.error();
+        for (const auto& stream : *streams) {
+            auto over = deleter.lower(stream.id, stream.retain);
+            if (!over) return over.error();
+            if (over->value != 0 && !deleter.has_more()) batch.unmet.emplace_back(stream.id, *over);
+        }
+        for (const auto directory : batch.needs_room)
+            if (auto made = deleter.make_room(directory); !made) return made;
+        return {};
+    }
+
+    /// A transaction happens as a whole, so one of its rows tells.
+    Result<bool> has_happened(Transaction& tx, const Batch& batch) {
+        for (const auto& part : batch.parts)
+            for (const auto& change : part.changes) {
+                auto row = tx.object(change->row.id);
+                if (!row) return row.error();
+                return *row && (*row)->open == change->row.open &&
+                       (*row)->state == change->row.state && (*row)->size == change->row.size;
+            }
+        for (const auto& deleted : batch.deleted) {
+            auto row = tx.object(deleted.id);
+            if (!row) return row.error();
+            return *row && (*row)->state == ObjectState::garbage;
+        }
+        return false;
+    }
+
+    void deliver(Batch& batch) {
+        for (auto& part : batch.parts)
+            part.port->on_durable(part.changes, part.gone.size(), batch.report);
+        deliver_garbage(batch.deleted);
+        for (const auto& [stream, over] : batch.unmet)
+            for (auto* port : ports_) port->on_retention_unmet(stream, over);
+        const Lock lock{mutex_};
+        has_more_ = has_more_ || batch.has_more;
+        is_woken_ = true;
+    }
+
+    void deliver_garbage(std::span<const ObjectRow> deleted) {
+        for (auto* port : ports_) {
+            std::vector<ObjectId> ids;
+            for (const auto& row : deleted)
+                if (row.directory == port->directory()) ids.push_back(row.id);
+            if (!ids.empty()) port->on_garbage(ids);
+        }
+    }
+
+    /// Deletes in a job of its own; the files are handed to their directories once it is durable.
+    template <class Choose>
+    Result<void> delete_in_job(Choose choose) {
+        std::vector<ObjectRow> deleted;
+        auto done = run([&](Transaction& tx) -> Result<void> {
+            Places places{ports_};
+            Deleter deleter{tx, places, {}};
+            job_tx_ = &tx;
+            auto chosen = choose(deleter);
+            job_tx_ = nullptr;
+            deleted = deleter.take_deleted();
+            return chosen;
+        });
+        if (done) {
+            const Lock one_at_a_time{stepping_};
+            deliver_garbage(deleted);
+        }
+        return done;
+    }
+    Result<std::vector<StreamRow>> retention_streams() { return job_tx_->streams(); }
+
+    Result<Sequence> next_number(StreamId stream) {
+        auto tx = store_.begin();
+        if (!tx) return tx.error();
+        auto streams = tx->streams();
+        if (!streams) return streams.error();
+        if (std::ranges::none_of(*streams, [&](const auto& row) { return row.id == stream; }))
+            return Error{Errc::stream_unknown, Operation::begin, stream};
+        auto usage = tx->usage();
+        if (!usage) return usage.error();
+        Sequence highest = 0;
+        for (const auto& row : *usage)
+            if (row.stream == stream) highest = std::max(highest, row.highest);
+        return highest + 1;
+    }
+
+    Result<void> settle(std::chrono::nanoseconds within, bool quiet) {
+        const auto deadline = clock_.monotonic() + within;
+        std::vector<std::pair<Port*, std::uint64_t>> waits;
+        {
+            const Lock one_at_a_time{stepping_};
+            for (auto* port : ports_) waits.emplace_back(port, port->hurry());
+        }
+        wake();
+        for (;;) {
+            bool is_settled = true;
+            {
+                const Lock one_at_a_time{stepping_};
+                for (const auto& [port, ticket] : waits) {
+                    if (std::ranges::find(ports_, port) == ports_.end()) continue;
+                    if (port->is_settled(ticket, quiet)) continue;
+                    is_settled = false;
+                    if (const auto error = port->take_error()) return *error;
+                }
+            }
+            if (is_settled) return {};
+            if (clock_.monotonic() >= deadline)
+                return Error{Errc::deadline_passed, Operation::wait};
+            bool moved = help();
+            for (const auto& [port, ticket] : waits) moved |= port->help();
+            if (!moved) clock_.sleep_for(std::chrono::milliseconds{1});
+        }
+    }
+
+    Store& store_;
+    [[no_unique_address]] Retry retry_{};
+    [[no_unique_address]] Clock clock_{};
+
+    Mutex stepping_;  ///< held for a whole step; before `mutex_` and before any port's
+    std::vector<Port*> ports_;
+    std::optional<Batch> batch_;
+    unsigned attempts_ = 0;
+    MonotonicTime not_before_{};
+    Transaction* job_tx_ = nullptr;
+
+    Mutex mutex_;  ///< held for a moment
+    typename Threads::Condition work_;
+    typename Threads::Condition done_;
+    std::vector<Ticket*> jobs_;
+    std::map<StreamId, Claim> claims_;
+    std::vector<DirectoryId> needs_room_;
+    bool has_more_ = false;
+    bool is_woken_ = false;
+    std::atomic<int> workers_{0};
+};
+
+template <class Store, class... Control>
+Committer(Store&, Control...) -> Committer<Store, Control...>;
+
+}  // namespace bobbin
+
+#endif

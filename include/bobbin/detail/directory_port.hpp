@@ -1,0 +1,158 @@
+#ifndef BOBBIN_DETAIL_DIRECTORY_PORT_HPP
+#define BOBBIN_DETAIL_DIRECTORY_PORT_HPP
+
+#include <bobbin/detail/worker.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace bobbin::detail {
+
+/// The committer's view of a directory. Internally synchronised by the directory's mutex.
+template <class C>
+class DirectoryPort final : public Port<typename C::Transaction> {
+public:
+    using Transaction = typename C::Transaction;
+    using State = DirectoryState<C>;
+    using Lock = typename State::Lock;
+    using Changes = typename Port<Transaction>::Changes;
+
+    DirectoryPort(State& state, Worker<C>& worker) noexcept : state_{state}, worker_{worker} {}
+
+    DirectoryId directory() const noexcept override { return state_.id; }
+
+    std::optional<MonotonicTime> commit_due(CommitReport& why) noexcept override {
+        const Lock lock{state_.mutex};
+        std::optional<MonotonicTime> due;
+        const auto at = [&](MonotonicTime time) { due = due ? std::min(*due, time) : time; };
+        if (!state_.gone.empty())
+            at(state_.hurries ? MonotonicTime{} : state_.gone_since + std::chrono::seconds{1});
+        for (const auto& [id, stream] : state_.streams) {
+            std::size_t count = 0;
+            MonotonicTime oldest = MonotonicTime::max();
+            for (const auto& change : state_.outbox) {
+                if (change->row.id.stream() != id) continue;
+                // Marks, and what a failure left behind, wait for nobody.
+                if (!change->is_settled || change->row.state != ObjectState::committed ||
+                    state_.hurries)
+                    at(MonotonicTime{});
+                ++count;
+                oldest = std::min(oldest, change->ended_at);
+            }
+            if (count == 0) continue;
+            const auto ripe = count >= commit_count ? MonotonicTime{}
+                                                    : oldest + stream->options.flush_interval;
+            if (!due || ripe < *due)
+                why = {id, state_.now() - oldest, count, commit_count, 0};
+            at(ripe);
+        }
+        return due;
+    }
+
+    void collect(Changes& changes, std::vector<ObjectId>& gone) override {
+        const Lock lock{state_.mutex};
+        state_.in_commit += state_.outbox.size() + state_.gone.size();
+        std::ranges::move(state_.outbox, std::back_inserter(changes));
+        state_.outbox.clear();
+        gone.insert(gone.end(), state_.gone.begin(), state_.gone.end());
+        state_.gone.clear();
+    }
+
+    std::uint64_t hurry() noexcept override {
+        const Lock lock{state_.mutex};
+        state_.hurries = true;
+        state_.first_error.reset();
+        state_.wake_worker();
+        return state_.tickets;
+    }
+
+    bool is_settled(std::uint64_t ticket, bool quiet) noexcept override {
+        const Lock lock{state_.mutex};
+        for (const auto& [id, object] : state_.outstanding)
+            if (object->has_ended && object->ticket <= ticket) return false;
+        const bool waits = !state_.outbox.empty() || state_.in_commit != 0;
+        const bool has_garbage = !state_.garbage.empty() || !state_.removed.empty() ||
+                                 !state_.gone.empty();
+        if (quiet && (waits || has_garbage)) return false;
+        state_.hurries = false;
+        return true;
+    }
+
+    std::optional<Error> take_error() noexcept override {
+        const Lock lock{state_.mutex};
+        return std::exchange(state_.first_error, {});
+    }
+
+    bool help() override { return state_.workers == 0 && worker_.step(); }
+
+    Result<void> remove_rows(Transaction& tx, ObjectId id) override {
+        return state_.policy.rows.remove(tx, id);
+    }
+
+    Bytes growing(StreamId id) noexcept override {
+        const Lock lock{state_.mutex};
+        Bytes sum;
+        const auto stream = state_.streams.find(id);
+        if (stream == state_.streams.end()) return sum;
+        for (const auto& object : stream->second->objects)
+            sum += round_up(Bytes{object->size()}, state_.block);
+        return sum;
+    }
+
+    void on_durable(std::span<const std::unique_ptr<Change<Transaction>>> changes,
+                    std::size_t forgotten, const CommitReport& report) override {
+        const Lock lock{state_.mutex};
+        state_.in_commit -= changes.size() + forgotten;
+        for (const auto& change : changes) {
+            const auto& row = change->row;
+            if (const auto stream = state_.streams.find(row.id.stream());
+                stream != state_.streams.end())
+                stream->second->durable = std::max(stream->second->durable, row.id.sequence());
+            switch (row.state) {
+                case ObjectState::growing: state_.policy.observer.on_marked(row.id, row.size); break;
+                case ObjectState::committed:
+                    state_.outstanding.erase(row.id);
+                    state_.policy.observer.on_committed(row.id, row.size);
+                    break;
+                case ObjectState::garbage:
+                    state_.garbage.push_back(row.id);
+                    state_.policy.observer.on_deleted(row.id);
+                    state_.wake_worker();
+                    break;
+                case ObjectState::quarantined: break;
+            }
+        }
+        if (report.objects != 0) state_.policy.observer.on_commit(report);
+        state_.progress.notify_all();
+    }
+
+    void on_garbage(std::span<const ObjectId> ids) override {
+        const Lock lock{state_.mutex};
+        for (const auto id : ids) {
+            state_.garbage.push_back(id);
+            state_.policy.observer.on_deleted(id);
+        }
+        state_.wake_worker();
+    }
+
+    void on_commit_failed(const Error& error, unsigned attempt,
+                          std::chrono::nanoseconds delay) noexcept override {
+        const Lock lock{state_.mutex};
+        state_.note_error(error);
+        state_.policy.observer.on_retry(error, attempt, delay);
+        state_.progress.notify_all();
+    }
+
+    void on_retention_unmet(StreamId stream, Bytes over) noexcept override {
+        const Lock lock{state_.mutex};
+        state_.policy.observer.on_retention_unmet(stream, over);
+    }
+
+private:
+    State& state_;
+    Worker<C>& worker_;
+};
+
+}  // namespace bobbin::detail
+
+#endif

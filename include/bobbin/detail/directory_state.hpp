@@ -1,0 +1,162 @@
+#ifndef BOBBIN_DETAIL_DIRECTORY_STATE_HPP
+#define BOBBIN_DETAIL_DIRECTORY_STATE_HPP
+
+#include <bobbin/detail/commit_line.hpp>
+#include <bobbin/detail/composition.hpp>
+#include <bobbin/detail/growing.hpp>
+#include <bobbin/store/uuid.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+namespace bobbin {
+
+/// What `Writer::append` does when there is no room left in memory.
+enum class WhenFull : std::uint8_t {
+    wait,  ///< until the disk has taken something, or the deadline has passed
+    drop,  ///< leave out whole groups, count them, and go on in a new object
+};
+
+struct SyncerOptions {
+    bool create = false;  ///< make the directory if neither it nor the store knows it
+    Bytes memory{std::uint64_t{32} << 20};  ///< for bytes that are not durable yet
+    WhenFull when_full = WhenFull::wait;
+    std::chrono::nanoseconds append_deadline = std::chrono::seconds{30};
+    std::chrono::nanoseconds mark_interval = std::chrono::seconds{5};  ///< zero: no hard marks
+    UuidSource make_uuid = &random_uuid;
+};
+
+struct WriterOptions {
+    /// How long a finished object may wait for others before it is committed.
+    std::chrono::nanoseconds flush_interval{0};
+};
+
+namespace detail {
+
+/// A stream never gets further ahead of what the store knows: recovery probes these many names.
+inline constexpr Sequence sequence_window = 16;
+/// Writers stop earlier, so that numbers are left for what the engine has to split.
+inline constexpr Sequence writer_window = 8;
+/// So many finished objects of a stream start a group commit.
+inline constexpr std::size_t commit_count = 8;
+/// The worker writes when so many bytes of an object wait.
+inline constexpr std::uint64_t write_threshold = 64 * 1024;
+
+template <class C>
+struct StreamState {
+    StreamId id;
+    Sequence next = 1;     ///< the number of the next object
+    Sequence durable = 0;  ///< the highest number that the store knows in this directory
+    bool has_writer = false;
+    WriterOptions options;
+    std::deque<std::shared_ptr<Growing<C>>> objects;  ///< not handed on yet, oldest first
+    std::shared_ptr<Growing<C>> current;              ///< the one that takes records
+    typename C::Facts next_facts{};                   ///< of the next object
+    bool skips_to_group = false;
+    // What was dropped since the last object that was stored.
+    typename C::Facts split_facts{};
+    typename C::Counts split_counts{};
+    typename C::Counts dropped{};
+    std::uint64_t dropped_records = 0;
+    Bytes dropped_bytes;
+    bool has_split = false;
+};
+
+/// A change with the facts that the program's rows need.
+template <class C>
+struct RowsChange final : Change<typename C::Transaction> {
+    typename C::Rows* rows = nullptr;
+    typename C::Facts facts{};
+    typename C::Counts counts{};
+    bool is_first = false;
+
+    Result<void> apply_rows(typename C::Transaction& tx) override {
+        if (is_first)
+            if (auto begun = rows->begin(tx, this->row.id, facts); !begun) return begun;
+        if (this->row.state == ObjectState::growing) return rows->advance(tx, this->row.id, counts);
+        return rows->commit(tx, this->row.id, counts, &facts);
+    }
+};
+
+/// What writers, the worker, readers and the committer share of one directory.
+template <class C>
+struct DirectoryState {
+    using Object = std::shared_ptr<Growing<C>>;
+    using Mutex = typename C::Threads::Mutex;
+    using Lock = std::unique_lock<Mutex>;
+
+    DirectoryState(CommitLine<typename C::Store>& commit_line, typename C::Directory place,
+                   DirectoryId number, SyncerOptions with, Instances<C> policies)
+        : line{commit_line}, directory{std::move(place)}, id{number}, options{with},
+          policy{std::move(policies)}, pool{with.memory} {}
+
+    CommitLine<typename C::Store>& line;
+    typename C::Directory directory;
+    DirectoryId id;
+    SyncerOptions options;
+    Instances<C> policy;
+    Bytes block{4096};  ///< of the file system
+
+    Mutex mutex;
+    typename C::Threads::Condition work;      ///< the worker waits here
+    typename C::Threads::Condition progress;  ///< everybody else does
+    bool has_work = false;
+    std::atomic<int> workers{0};
+
+    BlockPool pool;
+    std::map<StreamId, std::unique_ptr<StreamState<C>>> streams;
+    std::uint64_t tickets = 0;
+    bool hurries = false;
+
+    /// Begun and not settled.
+    std::unordered_map<ObjectId, Object> outstanding;
+    /// Will never be whole; the last thousand.
+    std::map<ObjectId, Error> lost;
+    std::optional<Error> first_error;
+
+    typename Port<typename C::Transaction>::Changes outbox;
+    std::vector<ObjectId> garbage;   ///< to be removed
+    std::vector<ObjectId> removed;   ///< removed, not durably yet; the worker's
+    std::vector<ObjectId> gone;      ///< durably gone, row not dropped yet
+    std::size_t in_commit = 0;       ///< changes and forgets that the committer holds
+    MonotonicTime gone_since{};
+
+    MonotonicTime now() const noexcept { return policy.clock.monotonic(); }
+
+    void wake_worker() noexcept {
+        has_work = true;
+        work.notify_all();
+    }
+
+    void note_error(const Error& error) noexcept {
+        if (!first_error) first_error = error;
+        policy.observer.on_error(error);
+    }
+
+    void lose(ObjectId object, const Error& error) {
+        outstanding.erase(object);
+        lost.insert_or_assign(object, error);
+        if (lost.size() > 1000) lost.erase(lost.begin());
+        progress.notify_all();
+    }
+
+    /// Written bytes leave memory though they are not synced.
+    /// @returns whether a block became free
+    bool evict() noexcept {
+        const auto before = pool.available();
+        for (auto& [stream, state] : streams)
+            for (auto& object : state->objects) {
+                object->bytes.release_until(object->written);
+                if (pool.available() > before) return true;
+            }
+        return false;
+    }
+};
+
+}  // namespace detail
+}  // namespace bobbin
+
+#endif

@@ -1,0 +1,64 @@
+#ifndef BOBBIN_DETAIL_GROWING_HPP
+#define BOBBIN_DETAIL_GROWING_HPP
+
+#include <bobbin/core/clock.hpp>
+#include <bobbin/detail/byte_queue.hpp>
+#include <bobbin/digest/blocks.hpp>
+#include <bobbin/store/rows.hpp>
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace bobbin::detail {
+
+/// An object on its way from its first record to its last row. `C` is the composition.
+///
+/// Shared with writers and readers, under the directory's mutex: everything but the file, the
+/// digests and what belongs to the mark; those are the worker's alone.
+template <class C>
+struct Growing {
+    using Index = typename C::Index;
+    using Record = typename Index::Record;
+    using Facts = typename C::Rows::Facts;
+
+    struct Entry {
+        Record record;
+        std::uint64_t size;
+    };
+
+    Growing(ObjectId object, Facts begun_with, BlockPool& pool)
+        : id{object}, facts{std::move(begun_with)}, bytes{pool} {}
+
+    ObjectId id;
+    Facts facts;
+    Index index;
+    ByteQueue bytes;
+    std::deque<Entry> entries;  ///< the records since the last hard mark
+    std::uint64_t written = 0;  ///< bytes that the file has taken
+    bool has_ended = false;
+    EndReason reason = EndReason::growing;
+    MonotonicTime ended_at{};
+    std::uint64_t ticket = 0;  ///< rises with each object that ends
+    std::vector<std::byte> index_so_far;  ///< all pieces taken, for readers of the growing object
+
+    // The worker's.
+    std::optional<typename C::File> file;
+    bool is_name_durable = false;
+    BlockDigests<typename C::Digest> digests;
+    std::vector<std::byte> piece;  ///< of the index, taken and not handed on yet
+    std::uint32_t next_piece = 0;
+    std::optional<ObjectRow> marked;  ///< the row as of the last hard mark
+    std::uint32_t marked_blocks = 0;
+    typename Index::Counts marked_counts{};
+    MonotonicTime marked_at{};
+    unsigned failures = 0;
+    MonotonicTime not_before{};
+
+    std::uint64_t size() const noexcept { return bytes.end(); }
+    std::uint64_t marked_size() const noexcept { return marked ? marked->size.value : 0; }
+};
+
+}  // namespace bobbin::detail
+
+#endif

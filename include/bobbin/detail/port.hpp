@@ -1,0 +1,78 @@
+#ifndef BOBBIN_DETAIL_PORT_HPP
+#define BOBBIN_DETAIL_PORT_HPP
+
+#include <bobbin/core/clock.hpp>
+#include <bobbin/core/observer.hpp>
+#include <bobbin/store/rows.hpp>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace bobbin::detail {
+
+/// One object's next row, as a directory hands it to the committer once the bytes that it speaks of
+/// are durable.
+template <class Transaction>
+struct Change {
+    ObjectRow row;
+    std::uint32_t piece = 0;  ///< number of the two pieces
+    std::vector<std::byte> index;
+    std::vector<std::byte> block_digests;
+    bool is_settled = false;  ///< nothing follows for this object
+    MonotonicTime ended_at{};
+
+    virtual ~Change() = default;
+    /// The program's rows for this change.
+    virtual Result<void> apply_rows(Transaction& tx) = 0;
+
+    Result<void> apply(Transaction& tx) {
+        if (auto put = tx.put(row); !put) return put;
+        if (row.state == ObjectState::garbage || row.state == ObjectState::quarantined) return {};
+        if (!index.empty())
+            if (auto put = tx.put_piece({row.id, PieceKind::index, piece, index}); !put) return put;
+        if (!block_digests.empty())
+            if (auto put = tx.put_piece({row.id, PieceKind::block_digests, piece, block_digests}); !put)
+                return put;
+        return apply_rows(tx);
+    }
+};
+
+/// What the committer asks of a directory. Called by the committer's thread, none of its locks held.
+template <class Transaction>
+struct Port {
+    using Changes = std::vector<std::unique_ptr<Change<Transaction>>>;
+
+    virtual ~Port() = default;
+    virtual DirectoryId directory() const noexcept = 0;
+    /// When the oldest thing that waits here wants to be committed; empty: nothing waits.
+    virtual std::optional<MonotonicTime> commit_due(CommitReport& why) noexcept = 0;
+    /// Moves out all that waits, in order; and the garbage whose files are durably gone.
+    virtual void collect(Changes& changes, std::vector<ObjectId>& gone) = 0;
+    /// Asks for all that has ended to be handed over at once, whatever flush intervals say.
+    /// @returns the ticket of the last object that has ended
+    virtual std::uint64_t hurry() noexcept = 0;
+    /// Whether everything up to `ticket` is settled; `quiet`: and no garbage is left to be removed.
+    virtual bool is_settled(std::uint64_t ticket, bool quiet) noexcept = 0;
+    /// The first error since the last call that keeps something from being settled.
+    virtual std::optional<Error> take_error() noexcept = 0;
+    /// Steps, if no thread does. @returns whether anything was done
+    virtual bool help() = 0;
+    virtual Result<void> remove_rows(Transaction& tx, ObjectId id) = 0;
+    /// Bytes that a stream's growing objects take here.
+    virtual Bytes growing(StreamId stream) noexcept = 0;
+    /// These changes and forgets are durable.
+    virtual void on_durable(std::span<const std::unique_ptr<Change<Transaction>>> changes,
+                            std::size_t forgotten,
+                            const CommitReport& report) = 0;
+    /// These rows say garbage; the files may be removed.
+    virtual void on_garbage(std::span<const ObjectId> ids) = 0;
+    virtual void on_commit_failed(const Error& error, unsigned attempt,
+                                  std::chrono::nanoseconds delay) noexcept = 0;
+    virtual void on_retention_unmet(StreamId stream, Bytes over) noexcept = 0;
+};
+
+}  // namespace bobbin::detail
+
+#endif

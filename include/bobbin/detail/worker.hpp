@@ -1,0 +1,392 @@
+#ifndef BOBBIN_DETAIL_WORKER_HPP
+#define BOBBIN_DETAIL_WORKER_HPP
+
+#include <bobbin/detail/directory_state.hpp>
+
+#include <algorithm>
+
+namespace bobbin::detail {
+
+/// The only one that touches a directory's data files once it is open: writes, syncs, removes, and
+/// hands on what is durable. One step at a time.
+template <class C>
+class Worker {
+public:
+    using State = DirectoryState<C>;
+    using Object = typename State::Object;
+    using Lock = typename State::Lock;
+
+    explicit Worker(State& state) noexcept : state_{state} {}
+
+    /// Everything that can be done now. @returns whether anything was
+    bool step() {
+        const Lock one_at_a_time{stepping_};
+        now_ = state_.now();
+        bool did = remove_garbage();
+        ready_.clear();
+        for (auto* stream : streams()) did |= write_stream(*stream);
+        did |= sync_directory();
+        hand_on();
+        return did;
+    }
+
+    /// How long until a step may have something to do.
+    std::chrono::nanoseconds idle_time() noexcept {
+        std::chrono::nanoseconds most = std::chrono::seconds{1};
+        const auto now = state_.now();
+        if (!state_.removed.empty()) most = std::min(most, directory_not_before_ - now);
+        if (!unremoved_.empty()) most = std::min(most, removal_not_before_ - now);
+        for (const auto& [id, stream] : state_.streams) {
+            if (stream->objects.empty()) continue;
+            const auto& object = *stream->objects.front();
+            if (object.failures != 0) most = std::min(most, object.not_before - now);
+            if (const auto interval = state_.options.mark_interval; interval.count() != 0)
+                most = std::min(most, object.marked_at + interval - now);
+        }
+        return std::max(most, std::chrono::nanoseconds{1'000'000});
+    }
+
+    bool has_unremoved() const noexcept { return !unremoved_.empty(); }
+
+private:
+    /// An object whose file holds, durably, what the snapshot says.
+    struct Ready {
+        StreamState<C>* stream;
+        Object object;
+        std::uint64_t size;
+        std::size_t entries;
+        typename C::Counts counts;
+        bool is_final;
+    };
+
+    std::vector<StreamState<C>*> streams() {
+        const Lock lock{state_.mutex};
+        std::vector<StreamState<C>*> all;
+        for (auto& [id, stream] : state_.streams)
+            if (!stream->objects.empty()) all.push_back(stream.get());
+        return all;
+    }
+
+    bool write_stream(StreamState<C>& stream) {
+        bool did = false;
+        for (std::size_t at = 0;; ++at) {
+            Object object;
+            bool is_due = false;
+            std::uint64_t size = 0;
+            {
+                const Lock lock{state_.mutex};
+                if (at >= stream.objects.size()) return did;
+                object = stream.objects[at];
+                size = object->size();
+                const auto interval = state_.options.mark_interval;
+                is_due = object->has_ended || (interval.count() != 0 && size > object->marked_size() &&
+                                               now_ >= object->marked_at + interval);
+                if (object->not_before > now_) return did;
+                if (!is_due && size - object->written < write_threshold) return did;
+            }
+            if (!is_due) return write_until(stream, object, size) || did;
+
+            const auto ready = snapshot(stream, object);
+            did = true;
+            if (!write_until(stream, object, ready.size)) return did;
+            if (auto synced = object->file->sync(); !synced) {
+                give_up(stream, object, EndReason::sync_failed, synced.error().about(object->id));
+                return did;
+            }
+            ready_.push_back(ready);
+            if (!ready.is_final) return did;
+        }
+    }
+
+    Ready snapshot(StreamState<C>& stream, const Object& object) {
+        const Lock lock{state_.mutex};
+        const auto piece = object->index.take_piece();
+        object->piece.insert(object->piece.end(), piece.begin(), piece.end());
+        object->index_so_far.insert(object->index_so_far.end(), piece.begin(), piece.end());
+        return {&stream,          object, object->size(), object->entries.size(),
+                object->index.counts(), object->has_ended};
+    }
+
+    /// @returns whether the file has taken all up to `target`
+    bool write_until(StreamState<C>& stream, const Object& object, std::uint64_t target) {
+        if (!object->file && !create(stream, object)) return false;
+        while (object->written < target) {
+            ByteView bytes;
+            {
+                const Lock lock{state_.mutex};
+                bytes = object->bytes.peek(object->written);
+            }
+            bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), target - object->written));
+            auto taken = object->file->append(bytes);
+            if (!taken) {
+                retry_or_give_up(stream, object, taken.error().about(object->id));
+                return false;
+            }
+            object->digests.update(bytes.first(*taken));
+            recovered(*object);
+            const Lock lock{state_.mutex};
+            object->written += *taken;
+            state_.progress.notify_all();
+        }
+        return true;
+    }
+
+    bool create(StreamState<C>& stream, const Object& object) {
+        auto file = state_.directory.create(object->id);
+        if (file) {
+            object->file = wrap<typename C::File>(std::move(*file));
+            recovered(*object);
+            state_.policy.observer.on_created(object->id);
+            return true;
+        }
+        if (file.error().is_errno(EEXIST)) {
+            // Somebody else's file under a name of ours: left alone, its number given up.
+            give_up(stream, object, EndReason::write_failed, file.error(), ObjectState::quarantined);
+            return false;
+        }
+        const auto wait = state_.policy.retry.delay(file.error(), ++object->failures);
+        try_later(*object, file.error(), wait.value_or(std::chrono::seconds{5}));
+        return false;
+    }
+
+    void retry_or_give_up(StreamState<C>& stream, const Object& object, const Error& error) {
+        const auto wait = state_.policy.retry.delay(error, ++object->failures);
+        if (wait)
+            try_later(*object, error, *wait);
+        else
+            give_up(stream, object, EndReason::write_failed, error);
+    }
+
+    void try_later(Growing<C>& object, const Error& error, std::chrono::nanoseconds wait) {
+        if (error.kind() == ErrorKind::no_space) state_.line.make_room(state_.id);
+        const Lock lock{state_.mutex};
+        object.not_before = now_ + wait;
+        state_.note_error(error);
+        state_.policy.observer.on_retry(error, object.failures, wait);
+        if (!std::exchange(is_degraded_, true)) state_.policy.observer.on_degraded(error);
+        state_.progress.notify_all();
+    }
+
+    void recovered(Growing<C>& object) noexcept {
+        object.failures = 0;
+        if (std::exchange(is_degraded_, false)) state_.policy.observer.on_restored();
+    }
+
+    /// The file takes nothing further: its object ends at its last hard mark, and what is still in
+    /// memory goes on in a new object, from the first group start after that mark.
+    void give_up(StreamState<C>& stream, const Object& object, EndReason reason, const Error& error,
+                 ObjectState without_mark = ObjectState::garbage) {
+        if (object->file) {
+            const bool may_be_longer = object->written > object->marked_size();
+            if (object->marked && may_be_longer)
+                (void)lowest_layer(*object->file).truncate(object->marked->size);
+            (void)object->file->close();
+        }
+        const Lock lock{state_.mutex};
+        state_.note_error(error);
+        auto change = std::make_unique<RowsChange<C>>();
+        if (object->marked) {
+            change->row = *object->marked;
+            change->row.state = ObjectState::committed;
+            change->row.may_be_longer = true;
+            change->piece = object->next_piece;
+        } else {
+            change->row = row_of(*object, 0);
+            change->row.state = without_mark;
+            change->is_first = true;
+        }
+        change->row.end_reason = reason;
+        change->rows = &state_.policy.rows;
+        change->facts = object->facts;
+        change->counts = object->marked_counts;
+        change->is_settled = true;
+        change->ended_at = now_;
+        state_.outbox.push_back(std::move(change));
+
+        const auto next = go_on(stream, *object, error);
+        const auto at = std::ranges::find(stream.objects, object);
+        if (next) {
+            *at = next;
+            state_.outstanding.emplace(next->id, next);
+        } else {
+            stream.objects.erase(at);
+        }
+        if (stream.current == object) {
+            stream.current = next;
+            if (!next) {
+                stream.skips_to_group = true;
+                stream.split_facts = object->facts;
+                stream.split_counts = object->index.counts();
+                stream.dropped = {};
+                stream.has_split = true;
+            }
+        }
+        state_.policy.observer.on_split(object->id, next ? next->id : no_object, reason);
+        object->bytes.clear();
+        state_.lose(object->id, Error{Errc::object_lost, Operation::write, object->id});
+        state_.line.wake();
+    }
+
+    /// The object that takes over what is still in memory, or none.
+    Object go_on(StreamState<C>& stream, Growing<C>& from, const Error& cause) {
+        auto offset = from.marked_size();
+        auto entry = from.entries.begin();
+        typename C::Counts dropped{};
+        std::uint64_t records = 0;
+        const auto first = std::max(offset, from.bytes.begin());
+        const bool has_number = stream.next != 0 && stream.next <= stream.durable + sequence_window;
+        while (entry != from.entries.end() &&
+               (!has_number || offset < first || !from.index.starts_group(entry->record))) {
+            C::Index::tally(dropped, entry->record, Bytes{entry->size});
+            offset += entry->size;
+            ++records;
+            ++entry;
+        }
+        if (records != 0)
+            state_.policy.observer.on_lost(
+                {from.id, Bytes{from.marked_size()}, Bytes{offset}, records, cause});
+        if (entry == from.entries.end()) return nullptr;
+
+        auto next = std::make_shared<Growing<C>>(
+            ObjectId{stream.id, stream.next},
+            std::as_const(state_.policy.rows).split(from.facts, from.marked_counts, dropped),
+            state_.pool);
+        for (; entry != from.entries.end(); ++entry) {
+            for (auto left = entry->size; left != 0;) {
+                auto part = from.bytes.peek(offset);
+                part = part.first(std::min<std::uint64_t>(part.size(), left));
+                if (!next->bytes.append(part)) break;
+                offset += part.size();
+                left -= part.size();
+                from.bytes.release_until(offset);
+            }
+            if (!next->index.add(entry->record, Bytes{entry->size})) break;
+            next->entries.push_back(*entry);
+        }
+        next->marked_at = now_;
+        next->has_ended = from.has_ended;
+        next->reason = from.reason;
+        next->ended_at = from.ended_at;
+        next->ticket = from.ticket;
+        ++stream.next;
+        return next;
+    }
+
+    bool remove_garbage() {
+        std::vector<ObjectId> garbage;
+        {
+            const Lock lock{state_.mutex};
+            garbage.swap(state_.garbage);
+        }
+        if (now_ >= removal_not_before_) {
+            garbage.insert(garbage.end(), unremoved_.begin(), unremoved_.end());
+            unremoved_.clear();
+        }
+        for (const auto id : garbage) {
+            auto done = state_.directory.remove(id);
+            const bool was_missing = !done && done.error().is_errno(ENOENT);
+            const Lock lock{state_.mutex};
+            if (done || was_missing) {
+                if (was_missing) state_.policy.observer.on_missing(id);
+                state_.removed.push_back(id);
+            } else {
+                unremoved_.push_back(id);
+                state_.note_error(done.error());
+            }
+        }
+        if (!unremoved_.empty() && now_ >= removal_not_before_)
+            removal_not_before_ = now_ + std::chrono::seconds{1};
+        return !garbage.empty();
+    }
+
+    /// Makes names durable: one sync for all that is new and all that is gone.
+    bool sync_directory() {
+        const bool has_new =
+            std::ranges::any_of(ready_, [](const Ready& r) { return !r.object->is_name_durable; });
+        const bool has_removed = !state_.removed.empty() && now_ >= directory_not_before_;
+        if (!has_new && !has_removed) return false;
+        if (auto synced = state_.directory.sync(); !synced) {
+            const auto error = synced.error().about(state_.id);
+            for (const auto& ready : ready_)
+                if (!ready.object->is_name_durable)
+                    give_up(*ready.stream, ready.object, EndReason::sync_failed, error);
+            std::erase_if(ready_, [](const Ready& r) { return !r.object->is_name_durable; });
+            const Lock lock{state_.mutex};
+            state_.note_error(error);
+            directory_not_before_ = now_ + std::chrono::seconds{1};
+            return true;
+        }
+        const Lock lock{state_.mutex};
+        for (const auto& ready : ready_) ready.object->is_name_durable = true;
+        for (const auto id : state_.removed) state_.policy.observer.on_removed(id);
+        if (!state_.removed.empty() && state_.gone.empty()) state_.gone_since = now_;
+        state_.gone.insert(state_.gone.end(), state_.removed.begin(), state_.removed.end());
+        state_.removed.clear();
+        state_.line.wake();
+        return true;
+    }
+
+    ObjectRow row_of(const Growing<C>& object, std::uint64_t size) const {
+        ObjectRow row;
+        row.id = object.id;
+        row.directory = state_.id;
+        row.open = state_.line.store().open_record().id;
+        row.size = Bytes{size};
+        row.allocated = round_up(row.size, state_.block);
+        row.index_format = C::Index::format_id;
+        row.digest_format = C::Digest::format_id;
+        if (auto digest = DigestValue::from(object.digests.finish())) row.digest = *digest;
+        return row;
+    }
+
+    void hand_on() {
+        if (ready_.empty()) return;
+        const Lock lock{state_.mutex};
+        for (auto& [stream, object, size, entries, counts, is_final] : ready_) {
+            auto change = std::make_unique<RowsChange<C>>();
+            change->row = row_of(*object, size);
+            change->row.state = is_final ? ObjectState::committed : ObjectState::growing;
+            change->row.end_reason = is_final ? object->reason : EndReason::growing;
+            change->piece = object->next_piece++;
+            change->index = std::exchange(object->piece, {});
+            change->block_digests = object->digests.piece_from(object->marked_blocks);
+            change->rows = &state_.policy.rows;
+            change->facts = object->facts;
+            change->counts = counts;
+            change->is_first = !object->marked;
+            change->is_settled = is_final;
+            change->ended_at = is_final ? object->ended_at : now_;
+
+            object->marked = change->row;
+            object->marked_blocks = object->digests.complete_blocks();
+            object->marked_counts = counts;
+            object->marked_at = now_;
+            object->bytes.release_until(size);
+            object->entries.erase(object->entries.begin(),
+                                  object->entries.begin() + static_cast<std::ptrdiff_t>(entries));
+            if (is_final) {
+                if (auto closed = object->file->close(); !closed)
+                    state_.note_error(closed.error().about(object->id));
+                object->bytes.clear();
+                std::erase(stream->objects, object);
+            }
+            state_.outbox.push_back(std::move(change));
+        }
+        ready_.clear();
+        state_.progress.notify_all();
+        state_.line.wake();
+    }
+
+    State& state_;
+    typename C::Threads::Mutex stepping_;
+    MonotonicTime now_{};
+    std::vector<Ready> ready_;
+    std::vector<ObjectId> unremoved_;
+    MonotonicTime removal_not_before_{};
+    MonotonicTime directory_not_before_{};
+    bool is_degraded_ = false;
+};
+
+}  // namespace bobbin::detail
+
+#endif

@@ -1,0 +1,203 @@
+#ifndef BOBBIN_READER_HPP
+#define BOBBIN_READER_HPP
+
+#include <bobbin/detail/directory_state.hpp>
+#include <bobbin/digest/blocks.hpp>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace bobbin {
+
+/// A committed object to be read: its bytes, checked block by block against their digests the first
+/// time each is read, and its index. Holds its file open; a file that is deleted meanwhile stays
+/// readable until this is destroyed. External sync.
+template <class File, class Digest>
+class StoredObject {
+public:
+    StoredObject(ObjectRow row, File file, std::vector<std::byte> index,
+                 std::vector<std::byte> digests)
+        : row_{std::move(row)}, file_{std::move(file)}, index_{std::move(index)},
+          digests_{std::move(digests)},
+          is_checked_(static_cast<std::size_t>((row_.size.value + digest_block_size - 1) /
+                                               digest_block_size)) {}
+
+    const ObjectRow& row() const noexcept { return row_; }
+    Bytes size() const noexcept { return row_.size; }
+    ByteView index() const noexcept { return index_; }
+    const File& file() const noexcept { return file_; }
+
+    /// Fills `to` from `offset` on; fewer bytes only at the end of the object.
+    /// @errors `digest_mismatch`, `object_short`, `out_of_range`; of the file system
+    /// @allocates one block, the first time
+    Result<std::size_t> read(MutableByteView to, std::uint64_t offset) {
+        if (offset > row_.size.value) return Error{Errc::out_of_range, Operation::read, row_.id};
+        to = to.first(static_cast<std::size_t>(
+            std::min<std::uint64_t>(to.size(), row_.size.value - offset)));
+        if (auto checked = check(offset, to.size()); !checked) return checked.error();
+        auto got = file_.read_at(to, offset);
+        if (!got) return got.error().about(row_.id);
+        if (*got != to.size()) return Error{Errc::object_short, Operation::read, row_.id};
+        return to.size();
+    }
+
+    /// Checks the blocks that [offset, offset + size) touches and that were not checked yet.
+    Result<void> check(std::uint64_t offset, std::uint64_t size) {
+        if constexpr (Digest::size != 0) {
+            if (size == 0) return {};
+            const auto last = static_cast<std::size_t>((offset + size - 1) / digest_block_size);
+            for (auto block = static_cast<std::size_t>(offset / digest_block_size); block <= last; ++block)
+                if (!is_checked_[block])
+                    if (auto good = check_block(block); !good) return good;
+        }
+        return {};
+    }
+
+private:
+    Result<void> check_block(std::size_t block) {
+        const std::uint64_t start = std::uint64_t{block} * digest_block_size;
+        buffer_.resize(static_cast<std::size_t>(
+            std::min<std::uint64_t>(digest_block_size, row_.size.value - start)));
+        auto got = file_.read_at(buffer_, start);
+        if (!got) return got.error().about(row_.id);
+        if (*got != buffer_.size()) return Error{Errc::object_short, Operation::verify, row_.id};
+        Digest digest;
+        digest.update(buffer_);
+        const auto expected = ByteView{digests_}.subspan(block * Digest::size, Digest::size);
+        if (!std::ranges::equal(digest.finish(), expected))
+            return Error{Errc::digest_mismatch, Operation::verify, row_.id};
+        is_checked_[block] = true;
+        return {};
+    }
+
+    ObjectRow row_;
+    File file_;
+    std::vector<std::byte> index_;
+    std::vector<std::byte> digests_;
+    std::vector<bool> is_checked_;
+    std::vector<std::byte> buffer_;
+};
+
+/// What a growing object held when it was asked: whole records only.
+template <class C>
+struct GrowingView {
+    ObjectId id;
+    Bytes size;
+    std::vector<std::byte> index;
+    typename C::Counts counts{};
+    typename C::Facts facts{};
+    bool has_ended = false;
+};
+
+namespace detail {
+
+/// Opens a committed object of `directory`.
+/// @errors `object_unknown`, `format_unknown`, `store_invariant`; of the directory and the store
+template <class C>
+Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_stored(
+    const typename C::Directory& directory, typename C::Store& store, ObjectId id) {
+    auto row = store.object(id);
+    if (!row) return row.error();
+    if (!*row || (*row)->state != ObjectState::committed)
+        return Error{Errc::object_unknown, Operation::open, id};
+    if ((*row)->digest_format != C::Digest::format_id || (*row)->index_format != C::Index::format_id)
+        return Error{Errc::format_unknown, Operation::open, id};
+    auto index = store.piece_bytes(id, PieceKind::index);
+    if (!index) return index.error();
+    auto pieces = store.piece_bytes(id, PieceKind::block_digests);
+    if (!pieces) return pieces.error();
+    auto digests = join_digest_pieces(*pieces, C::Digest::size);
+    if (!digests) return digests.error().about(id);
+    const auto blocks = ((*row)->size.value + digest_block_size - 1) / digest_block_size;
+    if (digests->size() != blocks * C::Digest::size)
+        return Error{Errc::store_invariant, Operation::open, id};
+    auto file = directory.open(id);
+    if (!file) return file.error();
+    return StoredObject<typename C::Directory::File, typename C::Digest>{
+        **row, std::move(*file), std::move(*index), std::move(*digests)};
+}
+
+}  // namespace detail
+
+/// Reads what a syncer's directory holds, committed and growing, without ever blocking a writer for
+/// longer than a copy of memory. Internally synchronised. Must not outlive its syncer.
+template <class C>
+class BasicReader {
+public:
+    using Object = StoredObject<typename C::Directory::File, typename C::Digest>;
+
+    /// @errors `object_unknown` (not committed), `format_unknown`; of the directory and the store
+    Result<Object> open(ObjectId id) const {
+        return detail::open_stored<C>(state_->directory, state_->line.store(), id);
+    }
+
+    /// Everything of `stream` that is not committed yet, oldest first.
+    std::vector<GrowingView<C>> growing(StreamId stream) const {
+        const Lock lock{state_->mutex};
+        std::vector<GrowingView<C>> views;
+        for (const auto& [id, object] : state_->outstanding) {
+            if (id.stream() != stream || object->size() == 0) continue;
+            GrowingView<C> view{id,
+                                Bytes{object->size()},
+                                object->index_so_far,
+                                object->index.counts(),
+                                object->facts,
+                                object->has_ended};
+            // Only the worker takes pieces; what it has not taken yet belongs to the view, too.
+            typename C::Index copy = object->index;
+            const auto rest = copy.take_piece();
+            view.index.insert(view.index.end(), rest.begin(), rest.end());
+            views.push_back(std::move(view));
+        }
+        std::ranges::sort(views, {}, &GrowingView<C>::id);
+        return views;
+    }
+
+    /// Bytes of an object that is not committed yet, from memory where they are not on disk.
+    /// @errors `object_unknown` (it may be committed by now), `out_of_range`; of the file system
+    Result<std::size_t> read_growing(ObjectId id, MutableByteView to, std::uint64_t offset) const {
+        std::uint64_t in_file = 0;
+        {
+            const Lock lock{state_->mutex};
+            const auto found = state_->outstanding.find(id);
+            if (found == state_->outstanding.end())
+                return Error{Errc::object_unknown, Operation::read, id};
+            const auto& object = *found->second;
+            if (offset > object.size()) return Error{Errc::out_of_range, Operation::read, id};
+            to = to.first(static_cast<std::size_t>(
+                std::min<std::uint64_t>(to.size(), object.size() - offset)));
+            const auto from = std::max(offset, object.bytes.begin());
+            in_file = std::min<std::uint64_t>(from - offset, to.size());
+            for (auto at = offset + in_file; at < offset + to.size();) {
+                auto part = object.bytes.peek(at);
+                part = part.first(std::min<std::uint64_t>(part.size(), offset + to.size() - at));
+                std::ranges::copy(part, to.begin() + static_cast<std::ptrdiff_t>(at - offset));
+                at += part.size();
+            }
+        }
+        if (in_file != 0) {
+            auto file = state_->directory.open(id);
+            if (!file) return file.error();
+            auto got = file->read_at(to.first(static_cast<std::size_t>(in_file)), offset);
+            if (!got) return got.error().about(id);
+            if (*got != in_file) return Error{Errc::object_short, Operation::read, id};
+        }
+        return to.size();
+    }
+
+private:
+    template <class>
+    friend class BasicSyncer;
+    using Lock = typename detail::DirectoryState<C>::Lock;
+    explicit BasicReader(detail::DirectoryState<C>& state) noexcept : state_{&state} {}
+
+    detail::DirectoryState<C>* state_;
+};
+
+template <class... Ps>
+using Reader = BasicReader<detail::compose_t<Ps...>>;
+
+}  // namespace bobbin
+
+#endif

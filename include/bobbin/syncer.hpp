@@ -1,0 +1,201 @@
+#ifndef BOBBIN_SYNCER_HPP
+#define BOBBIN_SYNCER_HPP
+
+#include <bobbin/detail/directory_port.hpp>
+#include <bobbin/reader.hpp>
+#include <bobbin/recovery.hpp>
+#include <bobbin/writer.hpp>
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace bobbin {
+
+/// Has one directory open for recording: gives out writers and readers, brings their bytes to the
+/// disk, removes what the committer has deleted. One for each directory.
+///
+/// Internally synchronised. Steps in its own thread (`start`, `run`), or in those that wait for it.
+/// Must not outlive its committer, nor its writers and readers it.
+template <class C>
+class BasicSyncer {
+public:
+    using Directory = typename C::Directory;
+    using Store = typename C::Store;
+    using Writer = BasicWriter<C>;
+    using Reader = BasicReader<C>;
+
+    /// Locks the directory, checks that it is the one that the store knows, finishes or forgets
+    /// what a crash left in it, and applies retention once. `policies...` are instances of the
+    /// composition's Rows, Retry, Clock and Observer, where they carry state.
+    /// @errors `directory_in_use` (another process has it), `directory_missing_identity`,
+    ///   `directory_mismatch`, `directory_used_by_other_store`, `directory_unknown_to_store`,
+    ///   `read_only`; of the file system and the store
+    template <class... Policies>
+    static Result<BasicSyncer> open(Directory directory, detail::CommitLine<Store>& line,
+                                    SyncerOptions options = {}, Policies&&... policies) {
+        if (line.store().is_read_only()) return Error{Errc::read_only, Operation::open};
+        if (auto locked = directory.lock(); !locked) return locked.error();
+        auto id = detail::open_in_two_phases(directory, line.store(), options);
+        if (!id) return id.error();
+        auto parts = std::make_unique<Parts>(
+            line, std::move(directory), *id, options,
+            detail::Instances<C>::from(std::forward<Policies>(policies)...));
+        if (auto space = parts->state.directory.space(); space)
+            parts->state.block = space->block;
+        if (auto done = detail::Recovery<C>{parts->state}.run(); !done) return done.error();
+        line.attach(parts->port);
+        parts->is_attached = true;
+        if (auto retained = line.retain(); !retained) return retained.error();
+        return BasicSyncer{std::move(parts)};
+    }
+
+    /// As above, with the directory at `path`.
+    template <class... Policies>
+    static Result<BasicSyncer> open(const std::string& path, detail::CommitLine<Store>& line,
+                                    SyncerOptions options = {}, Policies&&... policies) {
+        auto directory = Directory::open(
+            path, options.create ? RootMode::create_if_missing : RootMode::existing);
+        if (!directory) return directory.error();
+        return open(std::move(*directory), line, options, std::forward<Policies>(policies)...);
+    }
+
+    /// The only writer of `stream` until it is destroyed.
+    /// @errors `stream_unknown`, `stream_in_use`; of the store
+    Result<Writer> writer(StreamId stream, WriterOptions options = {}) {
+        auto next = state().line.claim(stream);
+        if (!next) return next.error();
+        auto known = known_numbers(stream, *next);
+        if (!known) {
+            state().line.release(stream, *next);
+            return known.error();
+        }
+        const Lock lock{state().mutex};
+        auto& entry = state().streams[stream];
+        if (!entry) {
+            entry = std::make_unique<detail::StreamState<C>>();
+            entry->id = stream;
+        }
+        entry->next = *next;
+        entry->durable = std::max(entry->durable, *known);
+        entry->has_writer = true;
+        entry->options = options;
+        entry->next_facts = {};
+        entry->has_split = false;
+        entry->skips_to_group = false;
+        return Writer{state(), *entry, parts_->worker};
+    }
+
+    Reader reader() noexcept { return Reader{state()}; }
+
+    /// Waits until the object is acknowledged.
+    /// @errors `object_lost`, `object_unknown`, `deadline_passed`; of the store
+    Result<void> wait(ObjectId id, std::chrono::nanoseconds within) {
+        const auto deadline = state().now() + within;
+        Lock lock{state().mutex};
+        for (;;) {
+            if (const auto lost = state().lost.find(id); lost != state().lost.end())
+                return lost->second;
+            if (!state().outstanding.contains(id)) break;
+            if (state().now() >= deadline) return Error{Errc::deadline_passed, Operation::wait, id};
+            lock.unlock();
+            const bool moved = parts_->port.help() | state().line.help();
+            lock.lock();
+            if (moved) continue;
+            if (state().workers != 0) {
+                state().progress.wait_for(lock, deadline - state().now());
+            } else {
+                lock.unlock();
+                state().policy.clock.sleep_for(std::chrono::milliseconds{1});
+                lock.lock();
+            }
+        }
+        lock.unlock();
+        auto row = state().line.store().object(id);
+        if (!row) return row.error();
+        if (!*row || (*row)->state != ObjectState::committed)
+            return Error{Errc::object_unknown, Operation::wait, id};
+        return {};
+    }
+
+    /// Everything that can be done now. @returns whether anything was
+    bool step() { return parts_->worker.step(); }
+
+    /// Steps until asked to stop.
+    void run(std::stop_token stop) {
+        ++state().workers;
+        const std::stop_callback wake_up{stop, [this] {
+                                             const Lock lock{state().mutex};
+                                             state().wake_worker();
+                                         }};
+        while (!stop.stop_requested()) {
+            if (step()) continue;
+            Lock lock{state().mutex};
+            if (!state().has_work) state().work.wait_for(lock, parts_->worker.idle_time());
+            state().has_work = false;
+        }
+        --state().workers;
+    }
+    /// Makes the one thread of this syncer; it stops when the handle is destroyed.
+    [[nodiscard]] typename C::Threads::Thread start() {
+        return typename C::Threads::Thread{[this](std::stop_token stop) { run(stop); }};
+    }
+
+    DirectoryId directory() const noexcept { return parts_->state.id; }
+    typename C::Observer& observer() noexcept { return state().policy.observer; }
+
+private:
+    using Lock = typename detail::DirectoryState<C>::Lock;
+
+    struct Parts {
+        template <class... Args>
+        explicit Parts(Args&&... args) : state{std::forward<Args>(args)...} {}
+        Parts(const Parts&) = delete;
+        Parts& operator=(const Parts&) = delete;
+        ~Parts() {
+            if (is_attached) state.line.detach(port);
+        }
+        detail::DirectoryState<C> state;
+        detail::Worker<C> worker{state};
+        detail::DirectoryPort<C> port{state, worker};
+        bool is_attached = false;
+    };
+
+    explicit BasicSyncer(std::unique_ptr<Parts> parts) noexcept : parts_{std::move(parts)} {}
+
+    detail::DirectoryState<C>& state() noexcept { return parts_->state; }
+
+    /// The highest number that the store knows of the stream in this directory. Where the stream
+    /// went on in another one, the numbers up to `next` are made known here first: recovery looks
+    /// only at those that follow.
+    Result<Sequence> known_numbers(StreamId stream, Sequence next) {
+        {
+            const Lock lock{state().mutex};
+            if (const auto known = state().streams.find(stream);
+                known != state().streams.end() && known->second->next == next)
+                return known->second->durable;
+        }
+        Sequence highest = 0;
+        auto reserved = state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
+            auto usage = tx.usage();
+            if (!usage) return usage.error();
+            for (const auto& row : *usage)
+                if (row.stream == stream && row.directory == directory()) highest = row.highest;
+            if (highest + 1 == next) return {};
+            highest = next - 1;
+            return tx.reserve(stream, directory(), highest);
+        });
+        if (!reserved) return reserved.error();
+        return highest;
+    }
+
+    std::unique_ptr<Parts> parts_;
+};
+
+template <class... Ps>
+using Syncer = BasicSyncer<detail::compose_t<Ps...>>;
+
+}  // namespace bobbin
+
+#endif
