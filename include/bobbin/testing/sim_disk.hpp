@@ -212,6 +212,8 @@ public:
         next_inode_ = std::max(next_inode_, inode + 1);
     }
 
+    /// How many changes were made to it.
+    std::uint64_t step() const noexcept { return step_; }
     /// How often it went through a crash.
     std::uint32_t crashes() const noexcept { return crashes_; }
     void count_crash() noexcept { ++crashes_; }
