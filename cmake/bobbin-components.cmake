@@ -20,7 +20,7 @@ bobbin_component(openssl PACKAGE OpenSSL       TARGET OpenSSL::Crypto        HEA
 bobbin_component(xxhash  PKG_CONFIG libxxhash  TARGET PkgConfig::libxxhash   HEADERS digest/xxh3*.hpp)
 bobbin_component(lz4     PKG_CONFIG liblz4     TARGET PkgConfig::liblz4      HEADERS codec/lz4*.hpp)
 bobbin_component(zstd    PKG_CONFIG libzstd    TARGET PkgConfig::libzstd     HEADERS codec/zstd*.hpp)
-bobbin_component(testing                       TARGET bobbin::sqlite         HEADERS testing.hpp testing/*.hpp)
+bobbin_component(testing PACKAGE SQLite3       TARGET bobbin::sqlite SQLite::SQLite3 HEADERS testing.hpp testing/*.hpp)
 
 # Sets <name>_FOUND_DEPENDENCY in the caller: TRUE if what the component links to is there.
 macro(bobbin_find_dependency name)
