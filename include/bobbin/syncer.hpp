@@ -100,7 +100,8 @@ public:
             if (!state().outstanding.contains(id)) break;
             if (state().now() >= deadline) return Error{Errc::deadline_passed, Operation::wait, id};
             lock.unlock();
-            const bool moved = parts_->port.help() | state().line.help();
+            bool moved = parts_->port.help();
+            moved = state().line.help() || moved;
             lock.lock();
             if (moved) continue;
             if (state().workers != 0) {
