@@ -153,6 +153,23 @@ BOOST_AUTO_TEST_CASE(pixel_aspect_and_cropping) {
     BOOST_TEST((entry->aspect() == std::pair{16U, 9U}));
 }
 
+BOOST_AUTO_TEST_CASE(decoder_configuration_is_what_ffmpeg_writes) {
+    for (const auto codec : {Codec::h264, Codec::h265}) {
+        const auto clip = make_clip(where, codec, "clip", "320x180", 25);
+        const auto entry = record(store, clip, ObjectId{1}, 0, 25).entry;
+        const auto path = where.path / "theirs.mp4";
+        run("ffmpeg -v error -y -i " + clip.stream.string() + " -c copy " + (codec == Codec::h265 ? "-tag:v hvc1 " : "") + path.string());
+        const auto theirs = read_file(path);
+        const auto box_of = [&](ByteView bytes) {
+            const auto at = as_text(bytes).find(codec == Codec::h264 ? "avcC" : "hvcC");
+            BOOST_REQUIRE(at != std::string_view::npos);
+            const auto size = media::detail::load_be<std::uint32_t>(&bytes[at - 4]);
+            return to_hex(bytes.subspan(at - 4, size));
+        };
+        BOOST_TEST(box_of(entry->box) == box_of(theirs));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(frames_in_b_order_are_one_clear_error) {
     for (const auto codec : {Codec::h264, Codec::h265}) {
         const bool h264 = codec == Codec::h264;

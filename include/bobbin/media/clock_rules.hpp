@@ -19,7 +19,7 @@ constexpr WallDuration wall_duration(MediaDuration media, WallDuration delta) no
 /// The most media for which `wall_duration` is never above `longest`.
 constexpr MediaDuration longest_media(WallDuration longest) noexcept {
     // m + ⌊m / 2000⌋ ≤ longest, solved for m.
-    return MediaDuration{longest.count - longest.count / 2001};
+    return MediaDuration{longest.count / 2001 * 2000 + std::min<std::int64_t>(longest.count % 2001, 1999)};
 }
 
 /// The first time after `now` that is `offset` after a whole multiple of `interval` (above zero).
