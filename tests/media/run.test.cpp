@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(nothing_before_the_first_sync_sample_with_a_time) {
     BOOST_TEST(sink.recordings.empty());
     BOOST_CHECK(push(3000, epoch, true) == Outcome::run_started);
     BOOST_CHECK(push(6000, epoch + 3000, false) == Outcome::taken);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     BOOST_TEST(!run.running());
     const auto& r = at(0);
     BOOST_REQUIRE(r.complete);
@@ -107,14 +107,14 @@ BOOST_AUTO_TEST_CASE(nothing_before_the_first_sync_sample_with_a_time) {
     BOOST_TEST(r.records[0].sync);
     BOOST_TEST(r.records[1].duration.count == 0);
     BOOST_TEST(r.ended.trailing_zero);
-    BOOST_CHECK(r.ended.reason == EndReason::stopped);
+    BOOST_CHECK(r.ended.reason == RunEnd::stopped);
     BOOST_TEST(r.ended.media_duration.count == 3000);
     BOOST_TEST(r.ended.start.ticks == epoch);
 }
 
 BOOST_AUTO_TEST_CASE(recordings_switch_at_sync_samples_and_lose_nothing) {
     stream(30 * 300);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     // 20 s to the whole minute, and that is too short for a first: 80 s; then minutes.
     BOOST_REQUIRE_EQUAL(sink.recordings.size(), 5U);
     BOOST_TEST(at(0).ended.media_duration.count == 80 * second);
@@ -129,8 +129,8 @@ BOOST_AUTO_TEST_CASE(recordings_switch_at_sync_samples_and_lose_nothing) {
         BOOST_TEST(at(n).records.front().sync);
         start += at(n).ended.wall_duration.count;
     }
-    BOOST_CHECK(at(0).ended.reason == EndReason::none);
-    BOOST_CHECK(at(4).ended.reason == EndReason::stopped);
+    BOOST_CHECK(at(0).ended.reason == RunEnd::none);
+    BOOST_CHECK(at(4).ended.reason == RunEnd::stopped);
 }
 
 BOOST_AUTO_TEST_CASE(switches_are_staggered) {
@@ -150,7 +150,7 @@ BOOST_AUTO_TEST_CASE(a_burst_at_connect_gets_the_right_start) {
     const auto arrived = epoch + 2 * second;
     for (int n = 0; n < 60; ++n) push(n * 3000, arrived, n == 0);
     for (int n = 60; n < 90; ++n) push(n * 3000, epoch + n * 3000, false);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     BOOST_TEST(at(0).begun.start.ticks == arrived);
     BOOST_TEST(at(0).ended.start.ticks == epoch);
     BOOST_TEST(at(0).ended.local_start_delta.count == 0);
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(a_burst_at_connect_gets_the_right_start) {
 BOOST_AUTO_TEST_CASE(drift_is_corrected_slowly) {
     // the camera's clock is 540 ticks a minute too fast: recordings end up too long, and are shortened
     stream(30 * 300, 540);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     const auto& second_one = at(1);
     BOOST_TEST(second_one.ended.local_start_delta.count < 0);
     BOOST_TEST(second_one.ended.wall_duration.count ==
@@ -172,10 +172,10 @@ BOOST_AUTO_TEST_CASE(a_lasting_jump_of_the_clocks_starts_a_new_run) {
     stream(30 * 80);
     // from here on local time is 6 s later, while the camera's clock goes on
     for (std::int64_t n = 2400; n < 2400 + 30 * 121; ++n) push(n * 3000, epoch + n * 3000 + 6 * second, n % 30 == 0);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     std::size_t parted = 0;
     for (std::size_t n = 0; n < sink.recordings.size(); ++n)
-        if (at(n).ended.reason == EndReason::clock_jump) {
+        if (at(n).ended.reason == RunEnd::clock_jump) {
             ++parted;
             BOOST_TEST(!at(n).ended.trailing_zero);
             BOOST_TEST(at(n + 1).ended.run_offset == 0U);
@@ -188,14 +188,14 @@ BOOST_AUTO_TEST_CASE(a_lasting_jump_of_the_clocks_starts_a_new_run) {
 BOOST_AUTO_TEST_CASE(times_that_do_not_rise_or_jump_end_the_run) {
     stream(31);
     BOOST_CHECK(push(30 * 3000, epoch, false) == Outcome::run_ended);
-    BOOST_CHECK(at(0).ended.reason == EndReason::time_not_rising);
+    BOOST_CHECK(at(0).ended.reason == RunEnd::time_not_rising);
     BOOST_TEST(at(0).records.size() == 31U);
     BOOST_TEST(at(0).ended.trailing_zero);
     BOOST_CHECK(push(31 * 3000, epoch, false) == Outcome::waiting);
     BOOST_CHECK(push(32 * 3000, epoch, true) == Outcome::run_started);
     BOOST_CHECK(push(32 * 3000 + 5 * second, epoch, false) == Outcome::taken);
     BOOST_CHECK(push(32 * 3000 + 10 * second + 1, epoch, true) == Outcome::run_replaced);
-    BOOST_CHECK(at(1).ended.reason == EndReason::time_jump);
+    BOOST_CHECK(at(1).ended.reason == RunEnd::time_jump);
     BOOST_TEST(at(2).begun.run_offset == 0U);
     BOOST_CHECK(push(-5, epoch, true) == Outcome::run_replaced);
 
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(times_that_do_not_rise_or_jump_end_the_run) {
     BOOST_CHECK(push(highest, epoch, true) == Outcome::run_replaced);
     bytes.assign(1, std::byte{});
     BOOST_CHECK(*run.push({false, {}, WallTime{epoch}, current}, bytes) == Outcome::run_ended);
-    BOOST_CHECK(sink.recordings.back().ended.reason == EndReason::time_missing);
+    BOOST_CHECK(sink.recordings.back().ended.reason == RunEnd::time_missing);
 }
 
 BOOST_AUTO_TEST_CASE(without_sync_samples_a_recording_ends_after_five_minutes) {
@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(without_sync_samples_a_recording_ends_after_five_minutes) {
     int n = 1;
     while (push(n * 3000, epoch + n * 3000, false) == Outcome::taken) ++n;
     const auto& r = at(0);
-    BOOST_CHECK(r.ended.reason == EndReason::no_sync_sample);
+    BOOST_CHECK(r.ended.reason == RunEnd::no_sync_sample);
     BOOST_TEST(r.ended.wall_duration.count <= 300 * second);
     BOOST_TEST(r.ended.media_duration.count > 299 * second);
     BOOST_TEST(r.records.size() == static_cast<std::size_t>(n));
@@ -226,7 +226,7 @@ BOOST_AUTO_TEST_CASE(new_parameter_sets_start_a_recording_of_the_same_run) {
     BOOST_TEST(sink.recordings.size() == 1U);
     current = entry(2);
     stream(30, 0, 90);
-    BOOST_REQUIRE(run.finish(EndReason::stopped));
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
     BOOST_REQUIRE_EQUAL(sink.recordings.size(), 2U);
     BOOST_TEST(at(1).begun.run_offset == 1U);
     BOOST_TEST(at(1).begun.entry == current);
@@ -236,15 +236,15 @@ BOOST_AUTO_TEST_CASE(new_parameter_sets_start_a_recording_of_the_same_run) {
 BOOST_AUTO_TEST_CASE(an_empty_sample_ends_the_run) {
     stream(3);
     BOOST_CHECK(push(9000, epoch, false, 0) == Outcome::run_ended);
-    BOOST_CHECK(at(0).ended.reason == EndReason::sample_refused);
+    BOOST_CHECK(at(0).ended.reason == RunEnd::sample_refused);
 }
 
 BOOST_AUTO_TEST_CASE(one_sample_makes_a_recording_of_one_tick) {
     stream(1);
-    BOOST_REQUIRE(run.finish(EndReason::source_failed));
+    BOOST_REQUIRE(run.finish(RunEnd::source_failed));
     BOOST_TEST(at(0).ended.media_duration.count == 0);
     BOOST_TEST(at(0).ended.wall_duration.count == 1);
-    BOOST_REQUIRE(run.finish(EndReason::source_failed));
+    BOOST_REQUIRE(run.finish(RunEnd::source_failed));
     BOOST_TEST(sink.recordings.size() == 1U);
 }
 
@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(whatever_call_fails_the_run_is_over_and_the_next_one_works)
             const auto r = run.push({n % 30 == 0, MediaDuration{n * 3000}, WallTime{epoch + n * 3000}, current}, bytes);
             failed = !r;
         }
-        if (!failed) failed = !run.finish(EndReason::stopped);
+        if (!failed) failed = !run.finish(RunEnd::stopped);
         if (!failed) {
             BOOST_TEST(call > 2600);
             return;

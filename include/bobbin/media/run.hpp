@@ -20,7 +20,7 @@
 namespace bobbin::media {
 
 /// Why a run ended; `none` for a recording that another of the same run follows.
-enum class EndReason : std::uint8_t {
+enum class RunEnd : std::uint8_t {
     none,
     stopped,           ///< asked to
     source_failed,     ///< the source ended or broke; the caller knows more
@@ -33,7 +33,7 @@ enum class EndReason : std::uint8_t {
     sink_failed,       ///< the sink gave an error
 };
 
-constexpr std::string_view name_of(EndReason reason) noexcept {
+constexpr std::string_view name_of(RunEnd reason) noexcept {
     constexpr std::string_view names[] = {"none", "stopped", "source failed", "timestamp missing",
                                           "timestamp does not rise", "timestamp jumps",
                                           "camera's clock and local clock have parted",
@@ -55,7 +55,7 @@ struct RecordingEnd {
     WallDuration wall_duration{};      ///< above zero
     WallDuration local_start_delta{};  ///< local start less `start`: how far the clocks have parted
     std::uint32_t run_offset = 0;
-    EndReason reason = EndReason::none;
+    RunEnd reason = RunEnd::none;
     bool trailing_zero = false;  ///< the last sample's duration is not known and stored as zero
 };
 
@@ -120,20 +120,20 @@ public:
     Result<Outcome> push(const Sample& sample, std::vector<std::byte>& bytes) noexcept {
         if (running_) {
             const auto verdict = judge(sample, bytes);
-            if (verdict != EndReason::none) {
+            if (verdict != RunEnd::none) {
                 if (auto r = finish(verdict); !r) return r.error();
                 return restart(sample, bytes, Outcome::run_ended, Outcome::run_replaced);
             }
             const MediaDuration duration = *sample.time - held_.time;
             if (auto r = append_held(duration); !r) return abort(r.error());
             if (sample.sync && (sample.local >= switch_at_ || !same_entry(sample.entry))) {
-                const auto before = end_of(EndReason::none, false);
+                const auto before = end_of(RunEnd::none, false);
                 if (drifted(before)) {
-                    if (auto r = close(EndReason::clock_jump, false); !r) return r.error();
+                    if (auto r = close(RunEnd::clock_jump, false); !r) return r.error();
                     running_ = false;
                     return restart(sample, bytes, Outcome::run_ended, Outcome::run_replaced);
                 }
-                if (auto r = close(EndReason::none, false); !r) return r.error();
+                if (auto r = close(RunEnd::none, false); !r) return r.error();
                 if (auto r = begin(sample, before.start + before.wall_duration, run_offset_ + 1); !r)
                     return r.error();
             }
@@ -145,7 +145,7 @@ public:
 
     /// Ends the run: the sample held back is stored with duration zero. Nothing without a run.
     /// @errors the sink's
-    Result<void> finish(EndReason reason) noexcept {
+    Result<void> finish(RunEnd reason) noexcept {
         if (!running_) return {};
         if (auto r = append_held(MediaDuration{0}); !r) {
             running_ = false;
@@ -165,16 +165,16 @@ private:
         bool sync = false;
     };
 
-    EndReason judge(const Sample& sample, const std::vector<std::byte>& bytes) const noexcept {
-        if (bytes.empty() || bytes.size() > VideoLimits::sample_bytes) return EndReason::sample_refused;
-        if (!sample.time) return EndReason::time_missing;
-        if (*sample.time <= held_.time) return EndReason::time_not_rising;
+    RunEnd judge(const Sample& sample, const std::vector<std::byte>& bytes) const noexcept {
+        if (bytes.empty() || bytes.size() > VideoLimits::sample_bytes) return RunEnd::sample_refused;
+        if (!sample.time) return RunEnd::time_missing;
+        if (*sample.time <= held_.time) return RunEnd::time_not_rising;
         // Unsigned: the distance of two times may not fit with a sign.
         const auto gap = static_cast<std::uint64_t>(sample.time->count) - static_cast<std::uint64_t>(held_.time.count);
-        if (gap > static_cast<std::uint64_t>(options_.max_gap.count)) return EndReason::time_jump;
+        if (gap > static_cast<std::uint64_t>(options_.max_gap.count)) return RunEnd::time_jump;
         const auto media = media_ + MediaDuration{static_cast<std::int64_t>(gap)};
-        if (media > longest_media(options_.longest)) return EndReason::no_sync_sample;
-        return EndReason::none;
+        if (media > longest_media(options_.longest)) return RunEnd::no_sync_sample;
+        return RunEnd::none;
     }
 
     bool same_entry(const std::shared_ptr<const SampleEntry>& entry) const noexcept {
@@ -219,7 +219,7 @@ private:
         return sink_->append(bytes_, VideoIndex::Record{duration, held_.sync});
     }
 
-    RecordingEnd end_of(EndReason reason, bool trailing_zero) const noexcept {
+    RecordingEnd end_of(RunEnd reason, bool trailing_zero) const noexcept {
         RecordingEnd end;
         end.start = run_offset_ == 0 ? *local_start_ : start_;
         end.media_duration = media_;
@@ -234,7 +234,7 @@ private:
         return end.local_start_delta > options_.max_drift ||
                end.local_start_delta < WallDuration{} - options_.max_drift;
     }
-    Result<void> close(EndReason reason, bool trailing_zero) noexcept {
+    Result<void> close(RunEnd reason, bool trailing_zero) noexcept {
         auto r = sink_->end(end_of(reason, trailing_zero));
         if (!r) running_ = false;
         return r;
