@@ -61,9 +61,11 @@ class Explorer {
 public:
     using Promise = typename S::Promise;
 
+    /// Throws std::invalid_argument where `options.replay` is no replay line.
     Explorer(S& scenario, ExploreOptions options)
         : scenario_{scenario}
         , options_{std::move(options)} {
+        if (options_.replay) replayed_ = detail::parse_crashes(*options_.replay);
         if constexpr (requires(const std::string& path) {
                           { scenario.is_opaque(path) } -> std::convertible_to<bool>;
                       })
@@ -131,7 +133,7 @@ private:
             disk, CrashSpaceOptions{options_.garbage, is_opaque_});
         Point point{number, space, promise, {}};
         if (options_.replay) {
-            const auto& wanted = replayed(barriers.life.depth);
+            const auto& wanted = replayed_.at(barriers.life.depth);
             if (wanted.barrier == number) point.choices.push_back(wanted.choice);
         } else {
             collect(point, barriers.life);
@@ -255,11 +257,6 @@ private:
         } catch (const std::exception& e) {
             report_.add(message + std::string{e.what()}, label_);
         }
-    }
-
-    const detail::CrashPoint& replayed(unsigned depth) {
-        if (replayed_.empty()) replayed_ = detail::parse_crashes(*options_.replay);
-        return replayed_.at(depth);
     }
 
     static constexpr std::size_t most_shrinks = 200;
