@@ -80,6 +80,7 @@ private:
             if (has_number && (blocks <= state_.pool.available() || state_.pool.used().value == 0))
                 return true;
             if (has_number && state_.evict()) continue;
+            state_.is_short = true;
             if (state_.options.when_full == WhenFull::drop) {
                 state_.wake_worker();
                 return false;

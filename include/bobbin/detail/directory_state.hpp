@@ -104,6 +104,7 @@ struct DirectoryState {
     typename C::Threads::Condition work;      ///< the worker waits here
     typename C::Threads::Condition progress;  ///< everybody else does
     bool has_work = false;
+    bool is_short = false;  ///< somebody waits for room: write whatever there is
     std::atomic<int> workers{0};
 
     BlockPool pool;

@@ -61,6 +61,7 @@ private:
 
     std::vector<StreamState<C>*> streams() {
         const Lock lock{state_.mutex};
+        is_short_ = std::exchange(state_.is_short, false);
         std::vector<StreamState<C>*> all;
         for (auto& [id, stream] : state_.streams)
             if (!stream->objects.empty()) all.push_back(stream.get());
@@ -82,7 +83,8 @@ private:
                 is_due = object->has_ended || (interval.count() != 0 && size > object->marked_size() &&
                                                now_ >= object->marked_at + interval);
                 if (object->not_before > now_) return did;
-                if (!is_due && size - object->written < write_threshold) return did;
+                const auto enough = is_short_ ? 1 : write_threshold;
+                if (!is_due && size - object->written < enough) return did;
             }
             if (!is_due) return write_until(stream, object, size) || did;
 
@@ -385,6 +387,7 @@ private:
     MonotonicTime removal_not_before_{};
     MonotonicTime directory_not_before_{};
     bool is_degraded_ = false;
+    bool is_short_ = false;
 };
 
 }  // namespace bobbin::detail

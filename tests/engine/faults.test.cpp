@@ -1,0 +1,203 @@
+#include "fixture.hpp"
+
+using namespace engine_tests;
+
+BOOST_AUTO_TEST_SUITE(engine_faults)
+
+BOOST_AUTO_TEST_CASE(a_failed_sync_is_final_and_the_bytes_go_to_a_new_file) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 5; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    bench.fail(Call::sync, EIO);
+    const auto waited = bench.syncer->wait(id, 10s);
+    BOOST_TEST_REQUIRE(!waited.has_value());
+    BOOST_TEST(waited.error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST_REQUIRE(bench.log().splits.size() == 1u);
+    const auto [from, next, why] = bench.log().splits[0];
+    BOOST_TEST((from == id && next == ObjectId{bench.door, 2} && why == EndReason::sync_failed));
+    BOOST_TEST(bench.content(next) == Bench::joined(0, 5));
+    BOOST_TEST(bench.log().lost.empty());
+    BOOST_TEST(bench.data_files().size() == 1u);
+    BOOST_TEST(!(*bench.store->object(id)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_sync_keeps_what_lies_before_the_mark) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 7; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    bench.clock.advance(5s);
+    bench.syncer->step();
+    bench.committer->step();
+    BOOST_TEST(bench.log().marked.size() == 1u);
+    for (std::size_t n = 7; n < 13; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    bench.clock.advance(5s);
+    bench.fail(Call::sync, EIO);
+    bench.syncer->step();
+    bench.fs.plan().clear();
+    // The writer goes on as if nothing had happened.
+    for (std::size_t n = 13; n < 15; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+    BOOST_TEST_REQUIRE(bench.log().splits.size() == 1u);
+    BOOST_TEST(bench.content({bench.door, 1}) == Bench::joined(0, 7));
+    BOOST_TEST(bench.content(id) == Bench::joined(10, 15));
+    BOOST_TEST_REQUIRE(bench.log().lost.size() == 1u);
+    const auto& lost = bench.log().lost[0];
+    BOOST_TEST(lost.from.value == 7u * 5000);
+    BOOST_TEST(lost.to.value == 10u * 5000);
+    BOOST_TEST(lost.records == 3u);
+    const auto row = *bench.store->object({bench.door, 1});
+    BOOST_TEST((row->end_reason == EndReason::sync_failed));
+    BOOST_TEST(row->may_be_longer);
+}
+
+BOOST_AUTO_TEST_CASE(records_that_left_memory_before_a_failed_sync_are_reported) {
+    Bench bench{{.memory = 256_KiB}};
+    auto writer = bench.writer();
+    // More than the budget: the first groups leave memory once they are written.
+    for (std::size_t n = 0; n < 100; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    bench.fail(Call::sync, EIO);
+    BOOST_TEST(bench.syncer->wait(id, 10s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST_REQUIRE(bench.log().lost.size() == 1u);
+    const auto& lost = bench.log().lost[0];
+    BOOST_TEST(lost.from.value == 0u);
+    BOOST_TEST(lost.to.value > 0u);
+    BOOST_TEST(lost.to.value % 25'000 == 0u);  // up to a group start
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(lost.to.value / 5000, 100));
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_directory_sync_acknowledges_nothing) {
+    Bench bench;
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    const auto id = *writer.end();
+    bench.fail(Call::sync_directory, EIO);
+    BOOST_TEST(bench.syncer->wait(id, 10s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 1));
+    BOOST_TEST(bench.data_files().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(writes_are_retried_by_kind) {
+    for (const int error : {EINTR, EAGAIN, EIO, ENOSPC, EMFILE}) {
+        Bench bench;
+        auto writer = bench.writer();
+        BOOST_TEST(bench.append(writer, 0).has_value());
+        const auto id = *writer.end();
+        bench.fail({Call::write, Call::create}, error);
+        bench.fail({Call::write, Call::create}, error, false, 2);
+        BOOST_TEST(bench.syncer->wait(id, 60s).has_value(), error);
+        BOOST_TEST(bench.content(id) == Bench::joined(0, 1));
+        BOOST_TEST((error == EINTR || bench.log().retries > 0));
+        BOOST_TEST(bench.log().degraded == bench.log().restored);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_takes_no_writes_is_given_up_and_the_directory_goes_on) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 5; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    for (std::uint64_t nth = 1; nth <= 3; ++nth) bench.fail(Call::write, EIO, false, nth);
+    BOOST_TEST(bench.syncer->wait(id, 60s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->drain(60s).has_value());
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 5));
+    BOOST_TEST((std::get<2>(bench.log().splits.at(0)) == EndReason::write_failed));
+}
+
+BOOST_AUTO_TEST_CASE(short_writes_are_looped) {
+    Bench bench;
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    const auto id = *writer.end();
+    bench.fs.plan().add({Call::write, 1, true, 0, testing::Fault::Effect::short_transfer});
+    BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+    bench.fs.plan().clear();
+    BOOST_TEST(bench.content(id) == Bench::joined(0, 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_foreign_file_under_our_name_is_left_alone) {
+    Bench bench;
+    {
+        auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs);
+        auto file = directory->create({bench.door, 1});
+        BOOST_TEST(file->append(as_bytes("not ours")).has_value());
+    }
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    const auto id = *writer.end();
+    BOOST_TEST(bench.syncer->wait(id, 10s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->flush(10s).has_value());
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 1));
+    BOOST_TEST(((*bench.store->object(id))->state == ObjectState::quarantined));
+    BOOST_TEST(bench.data_files().size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_makes_room_and_goes_on) {
+    Bench bench;
+    auto writer = bench.writer();
+    std::vector<ObjectId> ids;
+    for (std::size_t n = 0; n < 10; ++n) {
+        BOOST_TEST(bench.append(writer, n * 5, 40'000).has_value());
+        ids.push_back(*writer.end());
+        BOOST_TEST(bench.syncer->wait(ids.back(), 10s).has_value());
+    }
+    // Room for half an object more: the next takes the place of the oldest.
+    auto space = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs)->space();
+    bench.fs.next_layer().set_quota(space->total - space->available + 20_KiB);
+    for (std::size_t n = 10; n < 15; ++n) {
+        BOOST_TEST(bench.append(writer, n * 5, 40'000).has_value());
+        ids.push_back(*writer.end());
+        BOOST_TEST(bench.syncer->wait(ids.back(), 60s).has_value());
+        BOOST_TEST(bench.content(ids.back()) == Bench::bytes(n * 5, 40'000));
+    }
+    BOOST_TEST(bench.log().deleted.size() >= 5u);
+    BOOST_TEST((bench.log().deleted.at(0) == ids[0]));
+    BOOST_TEST(!(*bench.store->object(ids[0])).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(without_room_the_writer_waits_until_its_deadline) {
+    Bench bench{{.memory = 128_KiB, .append_deadline = 2s}};
+    auto writer = bench.writer();
+    bench.fail({Call::create, Call::write}, EAGAIN, true);
+    std::size_t n = 0;
+    for (; n < 100; ++n)
+        if (auto done = bench.append(writer, n); !done) {
+            BOOST_TEST(done.error().is(Errc::deadline_passed));
+            break;
+        }
+    BOOST_TEST(n < 100u);
+    bench.fs.plan().clear();
+    bench.clock.advance(5s);
+    for (; n < 100; ++n) { auto r = bench.append(writer, n); BOOST_TEST(r.has_value(), Bench::message(r)); }
+    const auto id = *writer.end();
+    BOOST_TEST(bench.syncer->wait(id, 60s).has_value());
+    BOOST_TEST(bench.content(id) == Bench::joined(0, 100));
+}
+
+BOOST_AUTO_TEST_CASE(a_recorder_drops_whole_groups_and_goes_on) {
+    Bench bench{{.memory = 128_KiB, .when_full = WhenFull::drop}};
+    auto writer = bench.writer();
+    bench.fail({Call::create, Call::write}, EAGAIN, true);
+    std::size_t n = 0;
+    for (; n < 53; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    bench.fs.plan().clear();
+    bench.clock.advance(10s);
+    bench.syncer->step();
+    bench.committer->step();
+    for (; n < 70; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    BOOST_TEST(bench.syncer->wait(id, 60s).has_value());
+    const auto first = bench.content({bench.door, 1});
+    const auto kept = first.size() / 5000;
+    BOOST_TEST(first == Bench::joined(0, kept));
+    BOOST_TEST(((*bench.store->object({bench.door, 1}))->end_reason == EndReason::overrun));
+    BOOST_TEST(bench.content(id) == Bench::joined(55, 70));
+    BOOST_TEST(bench.log().dropped == 55 - kept);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
