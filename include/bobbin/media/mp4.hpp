@@ -121,7 +121,8 @@ private:
     std::uint64_t at_;
     std::uint64_t end_;
     std::size_t part_;
-    detail::Buffer generated_;
+    detail::Buffer generated_;  // reused
+    ByteView piece_;
 };
 
 inline Mp4Slices Mp4File::slices(std::uint64_t begin, std::uint64_t end) const noexcept {
@@ -146,7 +147,7 @@ inline Result<std::optional<Slice>> Mp4Slices::next() noexcept try {
         slice.offset = r.plan.offset + from;
     } else {
         if (auto r = generate(part, from, to); !r) return r.error();
-        slice.memory = generated_;
+        slice.memory = piece_;
     }
     at_ += slice.length;
     if (at_ == part.end) ++part_;
@@ -164,46 +165,55 @@ inline Result<void> Mp4Slices::generate(const detail::Part& part, std::uint64_t 
     if (!index) return index.error();
     const std::uint64_t width = part.kind == PartKind::durations ? 8 : 4;
     const auto first = from / width, last = (to + width - 1) / width;
-    generated_.clear();
-    generated_.reserve((last - first) * width);
+    const auto count = last - first;
+    if (generated_.size() < count * width) generated_.resize(count * width);
+    auto* const out = generated_.data();
 
     std::uint64_t entry = 0;  // of the table
-    const auto wanted = [&] { return entry >= first && entry < last; };
-    std::uint32_t run = 0;
-    MediaDuration duration{};
-    const auto put_run = [&] {
-        if (run != 0 && wanted()) {
-            detail::put32(generated_, run);
-            detail::put32(generated_, static_cast<std::uint32_t>(duration.count));
-        }
-        entry += run != 0;
+    const auto put = [&](std::uint32_t value) {
+        if (entry - first < count) detail::store_be(out + (entry - first) * 4, value);
+        ++entry;
     };
-    std::uint64_t number = r.first_sample;
-    const auto decoded = for_each_sample(**index, r.plan, r.segment.to, [&](const VideoSample& s) {
-        ++number;
-        if (part.kind == PartKind::durations) {
-            if (run == 0 || s.duration != duration) {
+    std::uint32_t run = 0;
+    std::uint32_t duration = 0;
+    const auto put_run = [&] {
+        if (entry - first < count) {
+            detail::store_be(out + (entry - first) * 8, run);
+            detail::store_be(out + (entry - first) * 8 + 4, duration);
+        }
+        ++entry;
+    };
+    auto number = static_cast<std::uint32_t>(r.first_sample);
+    const auto walk = [&](auto&& one) { return for_each_sample(**index, r.plan, r.segment.to, one); };
+    Result<void> decoded;
+    if (part.kind == PartKind::durations) {
+        decoded = walk([&](const VideoSample& s) {
+            const auto ticks = static_cast<std::uint32_t>(s.duration.count);
+            if (run != 0 && ticks != duration) {
                 put_run();
                 run = 0;
-                duration = s.duration;
             }
+            duration = ticks;
             ++run;
-        } else if (part.kind == PartKind::sizes) {
-            if (wanted()) detail::put32(generated_, s.size);
-            ++entry;
-        } else if (s.sync) {
-            if (wanted()) detail::put32(generated_, static_cast<std::uint32_t>(number));
-            ++entry;
-        }
-        return entry < last;
-    });
+            return entry < last;
+        });
+        if (entry < last) put_run();
+    } else if (part.kind == PartKind::sizes) {
+        decoded = walk([&](const VideoSample& s) {
+            put(s.size);
+            return entry < last;
+        });
+    } else {
+        decoded = walk([&](const VideoSample& s) {
+            ++number;
+            if (s.sync) put(number);
+            return entry < last;
+        });
+    }
     if (!decoded) return decoded.about(r.segment.object);
-    if (part.kind == PartKind::durations && entry < last) put_run();
     // An index that changed since it was planned would move every byte after it.
-    if (generated_.size() != (last - first) * width)
-        return Error{Errc::index_malformed, Operation::decode, r.segment.object};
-    generated_.erase(generated_.begin(), generated_.begin() + static_cast<std::ptrdiff_t>(from - first * width));
-    generated_.resize(to - from);
+    if (entry != last) return Error{Errc::index_malformed, Operation::decode, r.segment.object};
+    piece_ = ByteView{generated_}.subspan(from - first * width, to - from);
     return {};
 }
 
