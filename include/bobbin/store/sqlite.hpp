@@ -49,6 +49,11 @@ public:
             }
         }
         auto core = std::make_unique<detail::SqliteCore>(path, options);
+        if (options.read_only) {
+            const auto leftovers = has_leftovers(*core, fs);
+            if (!leftovers) return leftovers.error();
+            if (*leftovers) core->read_leftovers();
+        }
         if (auto ok = core->start(); !ok) return ok.error();
         if (options.read_only) return SqliteStore{std::move(core)};
 
@@ -137,6 +142,20 @@ public:
 private:
     explicit SqliteStore(std::unique_ptr<detail::SqliteCore> core) noexcept
         : core_{std::move(core)} {}
+
+    template <FileSystem Fs>
+    static Result<bool> has_leftovers(const detail::SqliteCore& core, Fs fs) {
+        const auto path = core.resolve();
+        if (!path) return path.error();
+        const auto place = detail::FilePlace::of(*path);
+        if (!place) return place.error();
+        auto directory = detail::ScopedHandle<Fs>::directory(fs, place->directory);
+        if (!directory) return directory.error();
+        const auto names = fs.list(directory->get());
+        if (!names) return names.error();
+        return detail::has_name(*names, place->name + "-wal") ||
+               detail::has_name(*names, place->name + "-journal");
+    }
 
     template <class F>
     auto with_reader(F&& f) -> std::invoke_result_t<F, Reader&> {

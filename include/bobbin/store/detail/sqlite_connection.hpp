@@ -18,7 +18,7 @@ namespace bobbin::detail {
 
 /// The path as a URI, so that sectors are taken to tear (`psow=0`). Names such as `:memory:` that
 /// SQLite knows mean files, too.
-inline std::string sqlite_uri(std::string_view path) {
+inline std::string sqlite_uri(std::string_view path, bool is_immutable) {
     std::string uri = path.starts_with('/') ? "file://" : "file:./";
     for (const char c : path) {
         const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -32,13 +32,17 @@ inline std::string sqlite_uri(std::string_view path) {
             uri += "0123456789abcdef"[byte & 15];
         }
     }
-    return uri + "?psow=0";
+    return uri + (is_immutable ? "?psow=0&immutable=1" : "?psow=0");
 }
 
 /// A connection with its statements, by their text. External sync.
 class SqliteConnection {
 public:
-    enum class Access : std::uint8_t { read, write };
+    enum class Access : std::uint8_t {
+        write,
+        read,
+        read_immutable,  ///< without locks, for media that nobody can write
+    };
 
     static Result<std::unique_ptr<SqliteConnection>> open(std::string_view path, const char* vfs,
                                                           Access access,
@@ -49,7 +53,8 @@ public:
         const int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
                           (access == Access::write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
         auto& db = connection->link_.db;
-        if (const int code = sqlite3_open_v2(sqlite_uri(path).c_str(), &db, flags, vfs);
+        if (const int code = sqlite3_open_v2(
+                sqlite_uri(path, access == Access::read_immutable).c_str(), &db, flags, vfs);
             code != SQLITE_OK)
             return sqlite_error(db, code, Operation::open);
         // SQLite falls back to reading what it may not write.
@@ -74,6 +79,12 @@ public:
         if (auto ok = set_pragma("journal_mode", wal ? "wal" : "delete"); !ok) return ok;
         if (auto ok = set_pragma("synchronous", wal ? "2" : "3"); !ok) return ok;
         return set_pragma("wal_autocheckpoint", std::to_string(autocheckpoint));
+    }
+
+    /// Reading only, of a database that needs no repair.
+    Result<void> configure_looking() {
+        if (auto ok = configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0); !ok) return ok;
+        return set_pragma("query_only", "1");
     }
 
     sqlite3* handle() const noexcept { return link_.db; }

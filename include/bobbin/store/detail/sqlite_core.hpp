@@ -31,11 +31,21 @@ public:
     Uuid uuid() const noexcept { return uuid_; }
     OpenRecord open_record() const noexcept { return open_; }
 
-    /// Where SQLite keeps the file once symbolic links are followed, and with it the journals.
     static std::string real_path(const SqliteConnection& db) {
         const char* name = sqlite3_db_filename(db.handle(), "main");
         return name ? name : "";
     }
+
+    /// The path once symbolic links are followed: there SQLite keeps its journals. Reads nothing.
+    Result<std::string> resolve() const {
+        auto db = SqliteConnection::open(path_, "unix", Access::read, options_.busy_timeout);
+        if (!db) return db.error();
+        return real_path(**db);
+    }
+
+    /// To read what a crash left, without repairing it. A store without leftovers is opened as if to
+    /// be written, or else reading would leave an empty WAL behind.
+    void read_leftovers() noexcept { access_ = Access::read; }
 
     /// The first connection: everything is checked, and the tables are brought up to date.
     Result<void> start() {
@@ -129,18 +139,24 @@ private:
     static constexpr std::size_t most_idle = 4;
 
     Result<std::unique_ptr<SqliteConnection>> open_connection() {
-        // Readers of a store that is written may write as far as locks go: `unix-excl` shares its
-        // lock of the file only among such.
-        auto db = SqliteConnection::open(
-            path_, options_.mode == SqliteMode::exclusive ? "unix-excl" : "unix",
-            is_read_only() ? Access::read : Access::write, options_.busy_timeout);
-        if (!db) return db;
+        const bool alone = options_.mode == SqliteMode::exclusive || access_ != Access::write;
+        auto db = SqliteConnection::open(path_, alone ? "unix-excl" : "unix", access_,
+                                         options_.busy_timeout);
+        if (!db) {
+            if (!is_read_only() || access_ != Access::write || db.error().code != SQLITE_READONLY)
+                return db;
+            access_ = Access::read_immutable;
+            return open_connection();
+        }
         if (auto ok = identify(**db); !ok) return ok.error();
-        if (!is_read_only())
+        if (!is_read_only()) {
             if (auto ok = (*db)->configure_writing(options_.mode == SqliteMode::exclusive,
                                                    options_.wal_autocheckpoint);
                 !ok)
                 return ok.error();
+        } else if (access_ == Access::write) {
+            if (auto ok = (*db)->configure_looking(); !ok) return ok.error();
+        }
         return db;
     }
 
@@ -155,6 +171,8 @@ private:
 
     std::string path_;
     SqliteOptions options_;
+    // Also of readers: `unix-excl` shares its lock of the file only among those that may write.
+    Access access_ = Access::write;
     std::string real_path_;
     Uuid uuid_;
     OpenRecord open_;
