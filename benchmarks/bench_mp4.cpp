@@ -105,7 +105,7 @@ std::uint64_t decode_all(const std::vector<Segment>& segments) {
 }  // namespace
 
 int main() {
-    for (const std::size_t hours : {1, 24}) {
+    for (const std::size_t hours : {std::size_t{1}, std::size_t{24}}) {
         const auto segments = minutes(hours * 60);
         const auto file = lay_out(segments);
         const auto tables = file.size() - [&] {
