@@ -78,18 +78,18 @@ public:
 
     Result<std::size_t> read_at(FileHandle h, MutableByteView to, std::uint64_t offset) noexcept {
         const Call call{*state_, Operation::read};
+        if (offset > most_offset) return call.error(EINVAL);
         const auto* handle = state_->find(h);
         if (!handle) return call.error(EBADF);
         if (handle->is_directory()) return call.error(EISDIR);
-        if (offset > most_offset) return call.error(EINVAL);
         return state_->disk.read(handle->inode, to, offset);
     }
 
     Result<std::size_t> write_at(FileHandle h, ByteView from, std::uint64_t offset) noexcept {
         const Call call{*state_, Operation::write};
+        if (offset > most_offset) return call.error(EINVAL);
         const auto* handle = state_->find(h);
         if (!handle || !handle->writable) return call.error(EBADF);
-        if (offset > most_offset) return call.error(EINVAL);
         if (from.empty()) return std::size_t{0};
         const auto most = state_->disk.options().max_file_size.value;
         if (offset >= most) return call.error(EFBIG);
@@ -102,8 +102,9 @@ public:
     Result<void> truncate(FileHandle h, std::uint64_t size) noexcept {
         const Call call{*state_, Operation::truncate};
         const auto* handle = state_->find(h);
+        if (size > most_offset) return call.error(EINVAL);
         if (!handle) return call.error(EBADF);
-        if (!handle->writable || size > most_offset) return call.error(EINVAL);
+        if (!handle->writable) return call.error(EINVAL);
         if (size > state_->disk.options().max_file_size.value) return call.error(EFBIG);
         state_->disk.truncate(handle->inode, size);
         return {};
@@ -302,10 +303,10 @@ private:
             return number;
         }
         Path path(FileHandle dir, std::string_view name) {
+            if (name.empty()) return {{}, ENOENT};
             const auto* handle = find(dir);
             if (!handle) return {{}, EBADF};
             if (!handle->is_directory()) return {{}, ENOTDIR};
-            if (name.empty()) return {{}, ENOENT};
             if (name.size() > 255) return {{}, ENAMETOOLONG};
             return {handle->directory + '/' + std::string{name}, 0};
         }
