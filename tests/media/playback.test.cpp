@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -185,6 +186,39 @@ BOOST_AUTO_TEST_CASE(frames_in_b_order_are_one_clear_error) {
         BOOST_REQUIRE(!facts);
         BOOST_TEST(facts.error().is(Errc::samples_reordered));
     }
+}
+
+BOOST_AUTO_TEST_CASE(subtitles_tell_the_time) {
+    const auto clip = make_clip(where, Codec::h264, "clip", "320x180", 75);
+    auto a = record(store, clip, ObjectId{1}, 0, 50), b = record(store, clip, ObjectId{2}, 50, 75);
+    a.from = MediaDuration{3600 * 5};
+    a.start = WallTime{1'600'000'000LL * 90'000 + 45'000};
+    b.start = a.start + WallDuration{3600 * 45};
+    const auto text = [](WallTime second, std::span<char> to) {
+        auto digits = std::to_string(second.ticks / 90'000);
+        std::ranges::copy(digits, to.begin());
+    };
+    const auto file = Mp4Builder{}.add(a).add(b).with_timestamps(text, 10, as_bytes("UTC")).build();
+    BOOST_REQUIRE(file);
+    const auto path = write(*file, true);
+    BOOST_TEST(frame_hashes(path) == part(clip, 5, 75), boost::test_tools::per_element());
+    const auto told = run("ffmpeg -v error -i " + path.string() + " -map 0:s -f srt -");
+    const auto shows = [&](const std::string& when, const std::string& what) {
+        const auto at = told.find(when + "\n");
+        BOOST_REQUIRE_MESSAGE(at != std::string::npos, told);
+        BOOST_TEST(told.substr(at, told.find("\n\n", at) - at).find(">" + what + "<") != std::string::npos, told);
+    };
+    shows("00:00:00,000 --> 00:00:00,500", "1600000000");
+    shows("00:00:00,500 --> 00:00:01,500", "1600000001");
+    shows("00:00:01,500 --> 00:00:01,800", "1600000002");
+    shows("00:00:01,800 --> 00:00:02,500", "1600000002");
+    shows("00:00:02,500 --> 00:00:02,800", "1600000003");
+
+    const auto whole = store.read(*file);
+    for (std::uint64_t begin = 0; begin < 3000; begin += 7)
+        BOOST_REQUIRE(std::ranges::equal(store.read(*file, begin, begin + 11), ByteView{whole}.subspan(begin, 11)));
+    Mp4Builder plain;
+    BOOST_TEST((plain.add(a).add(b).build()->content_key() != file->content_key()));
 }
 
 BOOST_AUTO_TEST_CASE(fifteen_hours_show_fifteen_hours) {

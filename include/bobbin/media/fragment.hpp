@@ -42,7 +42,7 @@ inline Result<std::vector<std::byte>> initialization_segment(const SampleEntry& 
             put_tkhd(out, 0, 0, entry);
             const Box mdia{out, "mdia"};
             put_mdhd(out, 0, 0);
-            put_video_hdlr(out);
+            put_hdlr(out, "vide", "video");
             const Box minf{out, "minf"};
             put_vmhd_dinf(out);
             const Box stbl{out, "stbl"};

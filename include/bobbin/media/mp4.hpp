@@ -5,13 +5,16 @@
 #include <bobbin/core/ids.hpp>
 #include <bobbin/core/result.hpp>
 #include <bobbin/media/detail/layout.hpp>
+#include <bobbin/media/detail/subtitle.hpp>
 #include <bobbin/media/segment.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,10 @@ struct Slice {
 
     bool in_memory() const noexcept { return !object; }
 };
+
+/// The subtitle of a second: writes exactly as many characters as there are, in UTF-8, for instance
+/// local time with its zone. Must not throw; called from whatever thread reads the file.
+using SecondText = std::function<void(WallTime, std::span<char>)>;
 
 class Mp4Slices;
 
@@ -89,7 +96,15 @@ private:
 
     detail::Layout layout_;
     std::vector<Resolved> resolved_;
+    static detail::Seconds seconds_of(const Segment& segment) noexcept {
+        return detail::Seconds::of(segment.start, segment.to - segment.from);
+    }
+    /// Of a subtitle sample: its text after a length.
+    std::uint32_t text_size() const noexcept { return 2U + text_length_; }
+
     IndexLoader loader_;
+    SecondText text_;
+    std::uint16_t text_length_ = 0;
     MediaDuration shown_{};
     std::uint64_t samples_ = 0;
     detail::Buffer variant_;  // what else was asked for; empty for a file
@@ -115,6 +130,7 @@ private:
         part_ = static_cast<std::size_t>(found - parts.begin());
     }
 
+    void generate_texts(const detail::Part& part, std::uint64_t from, std::uint64_t to);
     Result<void> generate(const detail::Part& part, std::uint64_t from, std::uint64_t to);
 
     const Mp4File* file_;
@@ -145,6 +161,9 @@ inline Result<std::optional<Slice>> Mp4Slices::next() noexcept try {
         const auto& r = file_->resolved_[part.segment];
         slice.object = r.segment.object;
         slice.offset = r.plan.offset + from;
+    } else if (part.kind == PartKind::texts) {
+        generate_texts(part, from, to);
+        slice.memory = piece_;
     } else {
         if (auto r = generate(part, from, to); !r) return r.error();
         slice.memory = piece_;
@@ -154,6 +173,21 @@ inline Result<std::optional<Slice>> Mp4Slices::next() noexcept try {
     return std::optional{slice};
 } catch (const std::bad_alloc&) {
     return Error{Errc::out_of_memory, Operation::read};
+}
+
+/// The bytes [from, to) of a segment's subtitles.
+inline void Mp4Slices::generate_texts(const detail::Part& part, std::uint64_t from, std::uint64_t to) {
+    const auto seconds = Mp4File::seconds_of(file_->resolved_[part.segment].segment);
+    const std::uint64_t size = file_->text_size();
+    const auto first = from / size, last = (to + size - 1) / size;
+    if (generated_.size() < (last - first) * size) generated_.resize((last - first) * size);
+    for (auto n = first; n < last; ++n) {
+        auto* const sample = generated_.data() + (n - first) * size;
+        detail::store_be(sample, file_->text_length_);
+        const WallTime second{(seconds.first + static_cast<std::int64_t>(n)) * detail::ticks_a_second};
+        file_->text_(second, {reinterpret_cast<char*>(sample + 2), file_->text_length_});
+    }
+    piece_ = ByteView{generated_}.subspan(from - first * size, to - from);
 }
 
 /// The bytes [from, to) of a segment's part of a table: entries are of 4 or 8 bytes, and only those

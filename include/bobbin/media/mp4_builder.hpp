@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,19 @@ public:
     }
     Mp4Builder&& add(Segment segment) && noexcept { return std::move(add(std::move(segment))); }
 
+    /// Adds a subtitle track to a file: `text` of `length` characters for each second of wall time.
+    /// `key` stands for all that decides the texts (zone, version of the zone's data).
+    Mp4Builder& with_timestamps(SecondText text, std::uint16_t length, ByteView key) & {
+        file_.text_ = std::move(text);
+        file_.text_length_ = length;
+        file_.variant_.assign(key.begin(), key.end());
+        file_.variant_.push_back(std::byte{'t'});
+        return *this;
+    }
+    Mp4Builder&& with_timestamps(SecondText text, std::uint16_t length, ByteView key) && {
+        return std::move(with_timestamps(std::move(text), length, key));
+    }
+
     /// A file for players: ftyp, moov, mdat. Consumes what was added.
     /// @errors of `add`; out_of_range where nothing was added, or the tables need 4 GiB or samples
     ///   more than 32 bits count; out_of_memory
@@ -43,7 +58,7 @@ public:
         if (auto r = ready(); !r) return r.error();
         detail::Layout& out = file_.layout_;
         put_ftyp(out.fixed);
-        std::size_t chunk_offsets = 0;
+        ChunkOffsets chunk_offsets;
         const auto moov_begin = out.position();
         {
             const detail::LayoutBox moov{out, "moov"};
@@ -51,7 +66,7 @@ public:
         }
         if (out.position() - moov_begin > std::numeric_limits<std::uint32_t>::max()) return too_large();
         std::uint64_t bytes = 0;
-        for (const auto& r : file_.resolved_) bytes += r.plan.bytes;
+        for (const auto& r : file_.resolved_) bytes += r.plan.bytes + texts_bytes(r.segment);
         detail::put32(out.fixed, 1);
         detail::put_text(out.fixed, "mdat");
         detail::put64(out.fixed, 16 + bytes);
@@ -85,9 +100,12 @@ public:
         auto head = fragment_head(samples, decode_time, sequence);
         if (!head) return head.error();
         file_.layout_.fixed = *std::move(head);
-        put_data(file_.layout_, 0);
+        file_.text_ = nullptr;  // a fragment has one track
+        put_data(file_.layout_, {});
+        file_.variant_.clear();
         detail::put32(file_.variant_, sequence);
         detail::put64(file_.variant_, static_cast<std::uint64_t>(decode_time.count));
+        file_.variant_.push_back(std::byte{'f'});
         return std::exchange(file_, {});
     } catch (const std::bad_alloc&) {
         return Error{Errc::out_of_memory, Operation::read};
@@ -131,25 +149,90 @@ private:
         detail::put_text(out, "isomiso2mp41");
     }
 
-    /// Returns where in the fixed bytes the chunk offsets are to be filled in.
-    std::size_t put_moov(detail::Layout& out) const {
+    /// Where in the fixed bytes chunk offsets are to be filled in; 0: nowhere.
+    struct ChunkOffsets {
+        std::size_t video = 0, texts = 0;
+    };
+
+    ChunkOffsets put_moov(detail::Layout& out) const {
         using namespace detail;
         const auto& first = file_.resolved_.front().segment;
         const auto created = mp4_time(first.start);
         const auto shown = static_cast<std::uint64_t>(file_.shown_.count);
         std::uint64_t media = 0;
         for (const auto& r : file_.resolved_) media += static_cast<std::uint64_t>(r.plan.media.count);
-        put_mvhd(out.fixed, created, shown, 2);
+        put_mvhd(out.fixed, created, shown, file_.text_ ? 3 : 2);
+        ChunkOffsets offsets;
+        offsets.video = put_video_track(out, created, shown, media);
+        if (file_.text_) offsets.texts = put_text_track(out.fixed, created, shown);
+        return offsets;
+    }
+
+    std::size_t put_video_track(detail::Layout& out, std::uint64_t created, std::uint64_t shown, std::uint64_t media) const {
+        using namespace detail;
         const LayoutBox trak{out, "trak"};
-        put_tkhd(out.fixed, created, shown, *first.entry);
+        put_tkhd(out.fixed, created, shown, *file_.resolved_.front().segment.entry);
         put_edits(out.fixed);
         const LayoutBox mdia{out, "mdia"};
         put_mdhd(out.fixed, created, media);
-        put_video_hdlr(out.fixed);
+        put_hdlr(out.fixed, "vide", "video");
         const LayoutBox minf{out, "minf"};
         put_vmhd_dinf(out.fixed);
         const LayoutBox stbl{out, "stbl"};
         return put_tables(out);
+    }
+
+    std::uint64_t texts_bytes(const Segment& segment) const noexcept {
+        return file_.text_ ? std::uint64_t{file_.text_size()} * Mp4File::seconds_of(segment).count : 0;
+    }
+
+    std::size_t put_text_track(detail::Buffer& out, std::uint64_t created, std::uint64_t shown) const {
+        using namespace detail;
+        const Box trak{out, "trak"};
+        put_tkhd(out, created, shown, *file_.resolved_.front().segment.entry, 2);
+        const Box mdia{out, "mdia"};
+        put_mdhd(out, created, shown);
+        put_hdlr(out, "sbtl", "time");
+        const Box minf{out, "minf"};
+        { const Box nmhd{out, "nmhd", 0, 0}; }
+        put_dinf(out);
+        const Box stbl{out, "stbl"};
+        std::uint32_t runs = 0, samples = 0;
+        for (const auto& r : file_.resolved_) {
+            const auto seconds = Mp4File::seconds_of(r.segment);
+            runs += seconds.runs();
+            samples += seconds.count;
+        }
+        const auto count = static_cast<std::uint32_t>(file_.resolved_.size());
+        {
+            const Box stsd{out, "stsd", 0, 0};
+            put32(out, 1);
+            put_tx3g(out);
+        }
+        {
+            const Box stts{out, "stts", 0, 0};
+            put32(out, runs);
+            for (const auto& r : file_.resolved_) Mp4File::seconds_of(r.segment).put_runs(out);
+        }
+        {
+            const Box stsc{out, "stsc", 0, 0};
+            put32(out, count);
+            for (std::uint32_t i = 0; i < count; ++i) {
+                put32(out, i + 1);
+                put32(out, Mp4File::seconds_of(file_.resolved_[i].segment).count);
+                put32(out, 1);
+            }
+        }
+        {
+            const Box stsz{out, "stsz", 0, 0};
+            put32(out, file_.text_size());
+            put32(out, samples);
+        }
+        const Box co64{out, "co64", 0, 0};
+        put32(out, count);
+        const auto at = out.size();
+        put_zeros(out, std::size_t{8} * count);
+        return at;
     }
 
     /// An edit for each stretch that is shown without a break; none where that is all there is.
@@ -228,11 +311,17 @@ private:
         return at;
     }
 
-    /// One chunk a segment; `chunk_offsets` is 0 where there is no table of them.
-    void put_data(detail::Layout& out, std::size_t chunk_offsets) const {
+    /// One chunk a segment in each track; subtitles first, so that playing never goes back.
+    void put_data(detail::Layout& out, ChunkOffsets offsets) const {
+        const auto note = [&](std::size_t table, std::uint32_t i) {
+            if (table != 0) detail::store_be(&out.fixed[table + std::size_t{8} * i], out.position());
+        };
         for (std::uint32_t i = 0; i < file_.resolved_.size(); ++i) {
-            if (chunk_offsets != 0) detail::store_be(&out.fixed[chunk_offsets + std::size_t{8} * i], out.position());
-            out.add(detail::PartKind::data, i, file_.resolved_[i].plan.bytes);
+            const auto& r = file_.resolved_[i];
+            note(offsets.texts, i);
+            out.add(detail::PartKind::texts, i, texts_bytes(r.segment));
+            note(offsets.video, i);
+            out.add(detail::PartKind::data, i, r.plan.bytes);
         }
     }
 

@@ -9,7 +9,7 @@
 
 namespace bobbin::media::detail {
 
-enum class PartKind : std::uint8_t { fixed, durations, sizes, sync_numbers, data };
+enum class PartKind : std::uint8_t { fixed, durations, sizes, sync_numbers, data, texts };
 
 /// A stretch of the file, as long as its predecessor's end tells.
 struct Part {

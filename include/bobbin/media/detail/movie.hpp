@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <string_view>
 
 // The boxes that a file and an initialization segment share.
 // Source: ISO/IEC 14496-12, 8.2.2 (mvhd), 8.3.2 (tkhd), 8.4.2 (mdhd), 8.4.3 (hdlr), 8.7.2 (dref), 12.1.2 (vmhd)
@@ -47,12 +48,13 @@ inline void put_mvhd(Buffer& to, std::uint64_t created, std::uint64_t duration, 
     put32(to, next_track);
 }
 
-inline void put_tkhd(Buffer& to, std::uint64_t created, std::uint64_t duration, const SampleEntry& entry) {
+inline void put_tkhd(Buffer& to, std::uint64_t created, std::uint64_t duration, const SampleEntry& entry,
+                     std::uint32_t track = 1) {
     const bool wide = is_wide(created, duration);
     const Box box{to, "tkhd", wide, 3};  // enabled, in the movie
     put_either(to, wide, created);
     put_either(to, wide, created);
-    put32(to, 1);
+    put32(to, track);
     put32(to, 0);
     put_either(to, wide, duration);
     put_zeros(to, 16);
@@ -76,12 +78,20 @@ inline void put_mdhd(Buffer& to, std::uint64_t created, std::uint64_t duration) 
     put16(to, 0);
 }
 
-inline void put_video_hdlr(Buffer& to) {
+inline void put_hdlr(Buffer& to, std::string_view type, std::string_view name) {
     const Box box{to, "hdlr", 0, 0};
     put32(to, 0);
-    put_text(to, "vide");
+    put_text(to, type);
     put_zeros(to, 12);
-    put_text(to, {"video\0", 6});
+    put_text(to, name);
+    put8(to, 0);
+}
+
+inline void put_dinf(Buffer& to) {
+    const Box dinf{to, "dinf"};
+    const Box dref{to, "dref", 0, 0};
+    put32(to, 1);
+    const Box url{to, "url ", 0, 1};  // in this file
 }
 
 inline void put_vmhd_dinf(Buffer& to) {
@@ -89,10 +99,7 @@ inline void put_vmhd_dinf(Buffer& to) {
         const Box box{to, "vmhd", 0, 1};
         put_zeros(to, 8);
     }
-    const Box dinf{to, "dinf"};
-    const Box dref{to, "dref", 0, 0};
-    put32(to, 1);
-    const Box url{to, "url ", 0, 1};  // in this file
+    put_dinf(to);
 }
 
 }  // namespace bobbin::media::detail
