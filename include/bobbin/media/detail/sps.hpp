@@ -59,7 +59,7 @@ constexpr void skip_scaling_list(RbspReader& r, unsigned size) noexcept {
     for (unsigned j = 0; j < size && r.ok(); ++j) {
         if (next != 0) {
             const auto delta = r.se();
-            if (delta < -128 || delta > 127) r.refuse();
+            if (delta < -128 || delta > 127) return r.refuse();
             next = (last + delta + 256) % 256;
         }
         last = next == 0 ? last : next;
