@@ -50,7 +50,16 @@ struct ObjectRow {
 };
 
 /// Parts of an object that grow with it, in the order of their numbers.
-enum class PieceKind : std::uint8_t { index = 1, block_digests = 2 };
+enum class PieceKind : std::uint8_t {
+    index = 1,
+    block_digests = 2,
+    /// The bytes of the last, partly filled sector of a mark. What is written behind them rewrites
+    /// that sector; should the write tear, recovery puts them back.
+    tail = 3,
+};
+
+/// What may tear as a whole when power fails: a page.
+inline constexpr std::uint64_t sector_size = 4096;
 
 struct Piece {
     ObjectId object;

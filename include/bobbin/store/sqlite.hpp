@@ -49,25 +49,11 @@ public:
             }
         }
         auto core = std::make_unique<detail::SqliteCore>(path, options);
-        if (options.read_only) {
-            const auto leftovers = has_leftovers(*core, fs);
-            if (!leftovers) return leftovers.error();
-            if (*leftovers) core->read_leftovers();
-        }
-        if (auto ok = core->start(); !ok) return ok.error();
-        if (options.read_only) return SqliteStore{std::move(core)};
-
-        if (auto ok = core->record_open(); !ok) return ok.error();
-        const auto real = detail::FilePlace::of(core->real_path());
+        const auto real = core->resolve();
         if (!real) return real.error();
-        auto directory = detail::ScopedHandle<Fs>::directory(fs, real->directory);
-        if (!directory) return directory.error();
-        if (auto ok = fs.sync_directory(directory->get()); !ok) return ok.error();
-        // The rollback journal comes and goes with each commit; the WAL stays.
-        if (options.mode == SqliteMode::shared) {
-            auto kept = std::make_shared<detail::ScopedHandle<Fs>>(std::move(*directory));
-            core->after_commit([fs, kept]() mutable { return fs.sync_directory(kept->get()); });
-        }
+        auto disk = detail::SqliteDiskOn<Fs>::open(std::move(fs), *real);
+        if (!disk) return disk.error();
+        if (auto ok = core->start(std::move(*disk)); !ok) return ok.error();
         return SqliteStore{std::move(core)};
     }
 
@@ -142,20 +128,6 @@ public:
 private:
     explicit SqliteStore(std::unique_ptr<detail::SqliteCore> core) noexcept
         : core_{std::move(core)} {}
-
-    template <FileSystem Fs>
-    static Result<bool> has_leftovers(const detail::SqliteCore& core, Fs fs) {
-        const auto path = core.resolve();
-        if (!path) return path.error();
-        const auto place = detail::FilePlace::of(*path);
-        if (!place) return place.error();
-        auto directory = detail::ScopedHandle<Fs>::directory(fs, place->directory);
-        if (!directory) return directory.error();
-        const auto names = fs.list(directory->get());
-        if (!names) return names.error();
-        return detail::has_name(*names, place->name + "-wal") ||
-               detail::has_name(*names, place->name + "-journal");
-    }
 
     template <class F>
     auto with_reader(F&& f) -> std::invoke_result_t<F, Reader&> {

@@ -48,7 +48,7 @@ inline Result<void> check(const ObjectRow& row) noexcept {
 }
 
 inline Result<void> check(const Piece& piece) noexcept {
-    if (piece.kind == PieceKind::index || piece.kind == PieceKind::block_digests) return {};
+    if (piece.kind >= PieceKind::index && piece.kind <= PieceKind::tail) return {};
     return Error{Errc::invalid_argument, Operation::commit, piece.object};
 }
 

@@ -74,10 +74,12 @@ public:
     }
 
     /// How commits become durable; the database is known to be ours.
-    Result<void> configure_writing(bool wal, int autocheckpoint) {
+    Result<void> configure_writing(const std::string& journal, int autocheckpoint) {
         if (auto ok = configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0); !ok) return ok;
-        if (auto ok = set_pragma("journal_mode", wal ? "wal" : "delete"); !ok) return ok;
-        if (auto ok = set_pragma("synchronous", wal ? "2" : "3"); !ok) return ok;
+        if (auto ok = set_pragma("journal_mode", journal); !ok) return ok;
+        if (auto ok = set_pragma("synchronous", journal == "wal" ? "2" : "3"); !ok) return ok;
+        // No page is overwritten before the commit.
+        if (auto ok = execute("pragma cache_spill=off", Operation::open); !ok) return ok;
         return set_pragma("wal_autocheckpoint", std::to_string(autocheckpoint));
     }
 

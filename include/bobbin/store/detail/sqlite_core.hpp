@@ -6,13 +6,23 @@
 #include <bobbin/store/detail/sqlite_tables.hpp>
 #include <bobbin/store/sqlite_options.hpp>
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 namespace bobbin::detail {
+
+/// The directory of a database, where SQLite ignores the failure of syncs. External sync.
+class SqliteDisk {
+public:
+    virtual ~SqliteDisk() = default;
+    virtual Result<void> sync_directory() noexcept = 0;
+    /// Makes the name of the rollback journal durable, for a step that SQLite does at once.
+    virtual Result<void> make_journal() = 0;
+    /// Whether there is a journal, of any kind.
+    virtual Result<bool> has_leftovers() = 0;
+};
 
 /// What store, transactions and readers share; it stays where it is when the store moves.
 class SqliteCore {
@@ -31,56 +41,37 @@ public:
     Uuid uuid() const noexcept { return uuid_; }
     OpenRecord open_record() const noexcept { return open_; }
 
-    static std::string real_path(const SqliteConnection& db) {
-        const char* name = sqlite3_db_filename(db.handle(), "main");
-        return name ? name : "";
-    }
-
     /// The path once symbolic links are followed: there SQLite keeps its journals. Reads nothing.
     Result<std::string> resolve() const {
         auto db = SqliteConnection::open(path_, "unix", Access::read, options_.busy_timeout);
         if (!db) return db.error();
-        return real_path(**db);
+        const char* name = sqlite3_db_filename((*db)->handle(), "main");
+        return std::string{name ? name : ""};
     }
 
-    /// To read what a crash left, without repairing it. A store without leftovers is opened as if to
-    /// be written, or else reading would leave an empty WAL behind.
-    void read_leftovers() noexcept { access_ = Access::read; }
-
-    /// The first connection: everything is checked, and the tables are brought up to date.
-    Result<void> start() {
+    /// The first connection: everything is checked, and the tables are brought up to date. Opened
+    /// for writing, the new period of it is durable in the end.
+    Result<void> start(std::unique_ptr<SqliteDisk> disk) {
+        disk_ = std::move(disk);
+        if (is_read_only()) {
+            // What a crash left is read without repairing it. A store without leftovers is opened as
+            // if to be written, or else reading would leave an empty WAL behind.
+            const auto leftovers = disk_->has_leftovers();
+            if (!leftovers) return leftovers.error();
+            if (*leftovers) access_ = Access::read;
+        }
         auto db = open_connection();
         if (!db) return db.error();
-        if (auto ok = migrate(**db, options_.schema, !is_read_only()); !ok) return ok;
-        auto uuid = store_uuid(**db);
+        const auto commit_step = [this](SqliteConnection& on) { return commit(on); };
+        if (auto ok = migrate(**db, options_.schema, !is_read_only(), commit_step); !ok) return ok;
+        const auto uuid = store_uuid(**db);
         if (!uuid) return uuid.error();
         uuid_ = *uuid;
-        real_path_ = real_path(**db);
         writer_ = std::move(*db);
-        return {};
+        if (is_read_only()) return {};
+        if (auto ok = record_open(); !ok) return ok;
+        return disk_->sync_directory();
     }
-
-    const std::string& real_path() const noexcept { return real_path_; }
-
-    /// Says that a period of writing has begun. It counts once the directory is synced, which is the
-    /// caller's: SQLite ignores the failure of that.
-    Result<void> record_open() {
-        const Uuid uuid = options_.make_uuid();
-        auto& db = *writer_;
-        if (auto ok = db.begin(); !ok) return ok;
-        auto added = db.run("insert into open (uuid) values (?1)", uuid);
-        const auto id = sqlite3_last_insert_rowid(db.handle());
-        if (!added) {
-            (void)db.roll_back();
-            return added;
-        }
-        if (auto ok = db.commit(); !ok) return ok;
-        open_ = {OpenId{static_cast<std::uint32_t>(id)}, uuid};
-        return {};
-    }
-
-    /// What each commit must wait for beyond SQLite. @pre nothing is under way
-    void after_commit(std::function<Result<void>()> f) noexcept { after_commit_ = std::move(f); }
 
     /// Held by the transaction under way.
     std::mutex& writing() noexcept { return writing_; }
@@ -89,6 +80,10 @@ public:
     /// @pre `writing` is held
     Result<SqliteConnection*> writer() noexcept {
         return without_throwing(Operation::begin, [&]() -> Result<SqliteConnection*> {
+            // What the next transaction sees of one in doubt must not be undone by a crash later.
+            if (is_in_doubt_)
+                if (auto ok = disk_->sync_directory(); !ok) return ok.error();
+            is_in_doubt_ = false;
             if (writer_ && writer_->is_idle()) return writer_.get();
             writer_.reset();
             auto db = open_connection();
@@ -101,16 +96,26 @@ public:
         });
     }
 
-    /// @errors `unknown_outcome` where SQLite has done it, and it may not last
+    /// SQLite's commit. Under a rollback journal, whose name comes and goes, it is this that knows
+    /// that the directory was synced: before the first page is overwritten, and after the end.
+    /// @errors any but `unknown_outcome`: it is undone
     Result<void> commit(SqliteConnection& db) noexcept {
-        if (auto ok = db.commit(); !ok) return ok;
-        if (!after_commit_) return {};
-        auto lasts = after_commit_();
-        if (lasts) return {};
-        auto error = lasts.error();
-        error.operation = Operation::commit;
-        error.category = ErrorKind::unknown_outcome;
-        return error;
+        const bool syncs = options_.mode == SqliteMode::shared;
+        if (syncs)
+            if (auto ok = disk_->sync_directory(); !ok) {
+                (void)db.roll_back();
+                return ok;
+            }
+        auto done = db.commit();
+        if (done && syncs) {
+            if (auto lasts = disk_->sync_directory(); !lasts) {
+                auto error = lasts.error();
+                error.category = ErrorKind::unknown_outcome;
+                done = error;
+            }
+        }
+        is_in_doubt_ = !done && done.error().kind() == ErrorKind::unknown_outcome;
+        return done;
     }
 
     Result<std::unique_ptr<SqliteConnection>> take_reader() {
@@ -150,14 +155,33 @@ private:
         }
         if (auto ok = identify(**db); !ok) return ok.error();
         if (!is_read_only()) {
-            if (auto ok = (*db)->configure_writing(options_.mode == SqliteMode::exclusive,
-                                                   options_.wal_autocheckpoint);
-                !ok)
+            const std::string journal = options_.mode == SqliteMode::exclusive ? "wal" : "delete";
+            const auto now = (*db)->pragma<std::string>("journal_mode");
+            if (!now) return now.error();
+            if (*now != journal)
+                if (auto ok = disk_->make_journal(); !ok) return ok.error();
+            if (auto ok = (*db)->configure_writing(journal, options_.wal_autocheckpoint); !ok)
                 return ok.error();
         } else if (access_ == Access::write) {
             if (auto ok = (*db)->configure_looking(); !ok) return ok.error();
         }
         return db;
+    }
+
+    /// Says that a period of writing has begun.
+    Result<void> record_open() {
+        const Uuid uuid = options_.make_uuid();
+        auto& db = *writer_;
+        if (auto ok = db.begin(); !ok) return ok;
+        auto added = db.run("insert into open (uuid) values (?1)", uuid);
+        const auto id = sqlite3_last_insert_rowid(db.handle());
+        if (!added) {
+            (void)db.roll_back();
+            return added;
+        }
+        if (auto ok = commit(db); !ok) return ok;
+        open_ = {OpenId{static_cast<std::uint32_t>(id)}, uuid};
+        return {};
     }
 
     static Result<Uuid> store_uuid(SqliteConnection& db) {
@@ -173,10 +197,10 @@ private:
     SqliteOptions options_;
     // Also of readers: `unix-excl` shares its lock of the file only among those that may write.
     Access access_ = Access::write;
-    std::string real_path_;
+    std::unique_ptr<SqliteDisk> disk_;
     Uuid uuid_;
     OpenRecord open_;
-    std::function<Result<void>()> after_commit_;
+    bool is_in_doubt_ = false;
     std::mutex writing_;
     std::unique_ptr<SqliteConnection> writer_;
     std::mutex pooling_;

@@ -2,8 +2,7 @@
 #define BOBBIN_STORE_DETAIL_SQLITE_CREATE_HPP
 
 #include <bobbin/fs/concept.hpp>
-#include <bobbin/store/detail/sqlite_tables.hpp>
-#include <bobbin/store/sqlite_options.hpp>
+#include <bobbin/store/detail/sqlite_core.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -61,6 +60,42 @@ inline bool has_name(const std::vector<std::string>& names, const std::string& n
     return std::ranges::find(names, name) != names.end();
 }
 
+template <FileSystem Fs>
+class SqliteDiskOn final : public SqliteDisk {
+public:
+    static Result<std::unique_ptr<SqliteDisk>> open(Fs fs, const std::string& path) {
+        auto place = FilePlace::of(path);
+        if (!place) return place.error();
+        auto directory = ScopedHandle<Fs>::directory(fs, place->directory);
+        if (!directory) return directory.error();
+        return std::unique_ptr<SqliteDisk>{std::make_unique<SqliteDiskOn>(
+            std::move(fs), std::move(*directory), std::move(place->name))};
+    }
+    SqliteDiskOn(Fs fs, ScopedHandle<Fs> directory, std::string name) noexcept
+        : fs_{std::move(fs)}
+        , directory_{std::move(directory)}
+        , name_{std::move(name)} {}
+
+    Result<void> sync_directory() noexcept override { return fs_.sync_directory(directory_.get()); }
+    Result<void> make_journal() override {
+        const auto name = name_ + "-journal";
+        auto handle = fs_.open_at(directory_.get(), name.c_str(), OpenMode::create_or_write);
+        if (!handle) return handle.error();
+        if (auto ok = fs_.close(*handle); !ok) return ok;
+        return sync_directory();
+    }
+    Result<bool> has_leftovers() override {
+        const auto names = fs_.list(directory_.get());
+        if (!names) return names.error();
+        return has_name(*names, name_ + "-wal") || has_name(*names, name_ + "-journal");
+    }
+
+private:
+    Fs fs_;
+    ScopedHandle<Fs> directory_;
+    std::string name_;
+};
+
 /// Makes the file under a temporary name, whole, so that a crash leaves all of it or nothing.
 inline Result<void> fill_database(const std::string& path, const SqliteOptions& options) {
     auto opened =
@@ -76,7 +111,7 @@ inline Result<void> fill_database(const std::string& path, const SqliteOptions& 
             !ok)
             return ok;
     if (auto ok = create_tables(db, options.make_uuid()); !ok) return ok;
-    return migrate(db, options.schema, true);
+    return migrate(db, options.schema, true, [](SqliteConnection& on) { return on.commit(); });
 }
 
 /// Creates the database at `place`, unless another process has done so meanwhile. What a crash left

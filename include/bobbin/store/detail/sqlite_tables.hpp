@@ -79,11 +79,11 @@ inline constexpr std::array<SqliteTable, 10> sqlite_tables{{
      "CREATE INDEX object_unfinished on object (directory, state) where state <> 2"},
     {"piece", R"(CREATE TABLE piece (
   object integer not null references object (id) on delete cascade,
-  kind integer not null check (kind in (1, 2)),
+  kind integer not null check (kind in (1, 2, 3)),
   number integer not null check (number between 0 and 4294967295),
   bytes blob not null,
-  primary key (object, kind, number)
-) strict, without rowid)"},
+  unique (object, kind, number)
+) strict)"},
 }};
 
 /// Puts the store's tables into an empty database.
@@ -132,8 +132,9 @@ inline Result<void> identify(SqliteConnection& db) {
     return {};
 }
 
-inline Result<void> apply_step(SqliteConnection& db, std::string_view name, std::int64_t number,
-                               std::string_view sql) {
+template <class Commit>
+Result<void> apply_step(SqliteConnection& db, std::string_view name, std::int64_t number,
+                        std::string_view sql, Commit& commit) {
     if (auto ok = db.begin(); !ok) return ok;
     const auto applied = [&]() -> Result<void> {
         auto known = db.statement("select sql from schema_step where name = ?1 and number = ?2");
@@ -149,16 +150,18 @@ inline Result<void> apply_step(SqliteConnection& db, std::string_view name, std:
         return db.run("insert into schema_step (name, number, sql) values (?1, ?2, ?3)", name,
                       number, sql);
     }();
-    if (applied) return db.commit();
+    if (applied) return commit(db);
     (void)db.roll_back();
     return applied;
 }
 
-/// Compares the program's steps with those of the store, and applies what is missing.
+/// Compares the program's steps with those of the store, and applies what is missing, each ended by
+/// `commit(db)`.
 /// @errors `schema_unknown` where the store has more, `schema_mismatch` where it has others, or less
 /// and it can't be written
-inline Result<void> migrate(SqliteConnection& db, std::span<const SchemaSteps> lists,
-                            bool may_write) {
+template <class Commit>
+Result<void> migrate(SqliteConnection& db, std::span<const SchemaSteps> lists, bool may_write,
+                     Commit commit) {
     std::vector<std::size_t> done(lists.size());
     {
         auto all = db.statement("select name, number, sql from schema_step order by name, number");
@@ -181,7 +184,8 @@ inline Result<void> migrate(SqliteConnection& db, std::span<const SchemaSteps> l
         if (!may_write && done[at] != steps.size())
             return Error{Errc::schema_mismatch, Operation::migrate};
         for (std::size_t i = done[at]; i < steps.size(); ++i)
-            if (auto ok = apply_step(db, name, static_cast<std::int64_t>(i + 1), steps[i]); !ok)
+            if (auto ok = apply_step(db, name, static_cast<std::int64_t>(i + 1), steps[i], commit);
+                !ok)
                 return ok;
     }
     return {};

@@ -1,0 +1,206 @@
+#include <bobbin/store/sqlite.hpp>
+
+#include <bobbin/testing/inject_faults.hpp>
+#include <bobbin/testing/sqlite_on_sim.hpp>
+#include <bobbin/testing/tracing_fs.hpp>
+
+#include "sqlite_files.hpp"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+using namespace bobbin_tests;
+using namespace bobbin::testing;
+
+namespace {
+
+std::uint8_t uuids_made = 0;
+Uuid next_uuid() noexcept { return testing::conformance::detail::uuid_of(++uuids_made); }
+
+constexpr auto steps = schema_steps("test", {"create table fact (id integer primary key references "
+                                             "object (id) on delete cascade, n integer) strict"});
+
+/// Records objects, and tells of each when it is committed.
+struct StoreProgram {
+    SqliteMode mode = SqliteMode::exclusive;
+    bool prepared = false;  // else the creation is part of what is explored
+    Sequence objects = 2;
+
+    struct Promise {
+        std::set<Sequence> numbers;
+        std::uint32_t open = 0;
+        Uuid uuid;
+        friend bool operator==(const Promise&, const Promise&) = default;
+        std::uint64_t hash() const {
+            std::uint64_t h = open * 31u + std::to_integer<unsigned>(uuid.bytes[15]);
+            for (const auto n : numbers) h = h * 1'000'003 + n;
+            return h;
+        }
+    };
+
+    SqliteOptions options() const {
+        return {.mode = mode, .schema = {steps}, .make_uuid = next_uuid};
+    }
+
+    void prepare(SimFs fs) const {
+        if (auto dir = fs.open_root("/sim/db", RootMode::create_if_missing)) (void)fs.close(*dir);
+        if (!prepared) return;
+        Promise promise;
+        uuids_made = 0;
+        auto one = *this;
+        one.objects = 0;
+        one.run(fs, promise);
+    }
+
+    template <class Fs>
+    void run(Fs fs, Promise& promise) const {
+        uuids_made = 10;
+        const ScopedSqliteOn sqlite{fs};
+        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        if (!store) return;
+        promise.open = store->open_record().id.value;
+        promise.uuid = store->uuid();
+        ground_of(fs).barrier();
+        const auto stream = store->stream("door");
+        if (!stream) return;
+        for (Sequence n = 1; n <= objects; ++n) {
+            for (const bool grows : {true, false})
+                if (!add(*store, *stream, n, grows)) return;
+            promise.numbers.insert(n);
+            ground_of(fs).barrier();
+        }
+        if (objects == 0) return;
+        promise.numbers.erase(1);
+        auto t = store->begin();
+        if (t && t->make_garbage(ObjectId{*stream, 1}) && t->forget(ObjectId{*stream, 1}))
+            (void)t->commit();
+    }
+
+    static bool add(SqliteStore& store, StreamId stream, Sequence n, bool grows,
+                    std::size_t piece_size = 3000) {
+        auto t = store.begin();
+        if (!t) return false;
+        const auto directory = t->add_directory(testing::conformance::detail::uuid_of(1));
+        if (!directory) return false;
+        auto row = testing::conformance::detail::committed_row(stream, n, *directory,
+                                                               store.open_record().id);
+        if (grows) {
+            row.state = ObjectState::growing;
+            row.end_reason = EndReason::growing;
+        }
+        const std::string piece(piece_size, 'x');
+        const auto number = grows ? 0u : 1u;
+        if (!t->put(row) || !t->put_piece({row.id, PieceKind::index, number, as_bytes(piece)}) ||
+            !t->put_piece({row.id, PieceKind::block_digests, number, as_bytes("0123")}))
+            return false;
+        if (!grows && !t->run("insert into fact values (?1, ?2)", row.id, n)) return false;
+        return t->commit().has_value();
+    }
+
+    void recover(SimFs fs, const Promise& promise, Failures& failures) const {
+        uuids_made = 100;
+        const ScopedSqliteOn sqlite{fs};
+        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        if (!store) {
+            failures.check(false,
+                           ("cannot open: " + SqliteStore::describe(store.error(), "it")).c_str());
+            return;
+        }
+        failures.check(promise.uuid.is_nil() || store->uuid() == promise.uuid, "another store");
+        failures.check(store->open_record().id.value > promise.open, "an open is lost");
+        const auto stream = store->stream("door");
+        if (!failures.check(stream.has_value(), "no stream")) return;
+        const auto rows = store->objects(*stream, 0, UINT32_MAX);
+        if (!failures.check(rows.has_value(), "no rows")) return;
+        auto missing = promise.numbers;
+        for (const auto& row : *rows) {
+            missing.erase(row.id.sequence());
+            const auto index = store->piece_bytes(row.id, PieceKind::index);
+            failures.check(index && index->size() == 6000, "a committed object lacks pieces");
+        }
+        failures.check(missing.empty(), "an acknowledged object is lost");
+        auto t = store->begin();
+        if (!failures.check(t.has_value(), "no transaction")) return;
+        const auto usage = t->usage();
+        std::uint64_t counted = 0;
+        for (const auto& u : *usage) counted += u.objects;
+        failures.check(counted == rows->size(), "the usage is not that of the rows");
+        auto facts =
+            t->statement("select count(*) from fact join object using (id) where state = 2");
+        const auto fact_count = facts->one<std::uint64_t>();
+        failures.check(fact_count && std::get<0>(**fact_count) == counted,
+                       "facts and objects differ");
+        auto sound = t->statement("pragma integrity_check");
+        const auto answer = sound->one<std::string>();
+        failures.check(answer && std::get<0>(**answer) == "ok", "the database is corrupt");
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(store_sqlite_sim)
+
+BOOST_AUTO_TEST_CASE(survives_a_crash_anywhere) {
+    for (const auto mode : {SqliteMode::exclusive, SqliteMode::shared}) {
+        const auto made = explore(StoreProgram{mode, false, 0},
+                                  {.depth = 2, .exhaustive_limit = 500, .samples = 50});
+        BOOST_TEST(made.violations == 0u, made);
+        BOOST_TEST(made.distinct_states > 10u, made);
+        const auto used =
+            explore(StoreProgram{mode, true, 2},
+                    {.depth = 1, .garbage = true, .exhaustive_limit = 1000, .samples = 200});
+        BOOST_TEST(used.violations == 0u, used);
+        BOOST_TEST_MESSAGE(made << used);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(survives_each_error) {
+    for (const auto mode : {SqliteMode::exclusive, SqliteMode::shared}) {
+        const auto report =
+            inject_faults(StoreProgram{mode, false, 1},
+                          {.errors = {EIO, ENOSPC},
+                           .stride = 3,
+                           .explore = {.depth = 1, .exhaustive_limit = 8, .samples = 4}});
+        BOOST_TEST(report.violations == 0u, report);
+        BOOST_TEST(report.faults > 50u, report);
+        BOOST_TEST_MESSAGE(report);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_is_small) {
+    for (const std::size_t piece_size : {600u, 3000u, 6000u}) {
+        TracingFs<SimFs> fs;
+        const StoreProgram program;
+        program.prepare(ground_of(fs));
+        const ScopedSqliteOn sqlite{fs};
+        auto store = must(SqliteStore::open("/sim/db/catalog.db", program.options(), fs));
+        const auto stream = must(store.stream("door"));
+        // Pages in the WAL, which the last commit's program row and two pieces are part of.
+        const auto pages_of = [&](Sequence n, bool grows) {
+            std::ptrdiff_t pages = 0;
+            fs.trace().on_call([&](const TracedCall& call) {
+                const bool is_page = call.call == Call::write && call.size == 4096;
+                if (is_page && call.path.ends_with("-wal")) ++pages;
+            });
+            BOOST_REQUIRE(StoreProgram::add(store, stream, n, grows, piece_size));
+            fs.trace().on_call(nullptr);
+            return pages;
+        };
+        std::vector<std::ptrdiff_t> begun, committed;
+        for (Sequence n = 1; n <= 500; ++n) {
+            begun.push_back(pages_of(n, true));
+            committed.push_back(pages_of(n, false));
+        }
+        for (auto* all : {&begun, &committed}) {
+            std::ranges::sort(*all);
+            BOOST_TEST_MESSAGE(piece_size << " bytes a piece: half of the commits write "
+                                          << (*all)[250] << " pages or less, 19 of 20 "
+                                          << (*all)[475] << ", all " << all->back());
+            BOOST_TEST((*all)[250] <= 8);
+            BOOST_TEST((*all)[475] <= 10);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
