@@ -3,6 +3,7 @@
 
 #include <bobbin/detail/composition.hpp>
 #include <bobbin/detail/directory_state.hpp>
+#include <bobbin/detail/restore_mark.hpp>
 #include <bobbin/digest/blocks.hpp>
 
 #include <vector>
@@ -105,6 +106,7 @@ private:
             row.is_recovered = true;
             row.end_reason = EndReason::crash;
             if (auto put = tx.put(row); !put) return put;
+            if (auto put = tx.put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;
             if (auto done = state_.policy.rows.commit(tx, row.id, *counts, nullptr); !done) return done;
             state_.policy.observer.on_recovered(row.id, row.size);
         }
@@ -121,13 +123,10 @@ private:
     Result<typename C::Counts> restore(Transaction& tx, ObjectRow& row) {
         auto file = state_.directory.open_to_cut(row.id);
         if (!file) return file.error();
-        auto status = file->status();
-        if (!status) return status.error();
-        if (status->size < row.size) return Error{Errc::object_short, Operation::recover};
-        if (status->size > row.size) {
-            if (auto cut = file->truncate(row.size); !cut) return cut.error();
-            if (auto synced = file->sync(); !synced) return synced.error();
-        }
+        auto tail = tx.pieces(row.id, PieceKind::tail);
+        if (!tail) return tail.error();
+        if (auto restored = detail::restore_mark(*file, row, *tail); !restored)
+            return restored.error();
         if (row.digest_format != C::Digest::format_id || row.index_format != C::Index::format_id)
             return Error{Errc::format_unknown, Operation::recover};
         auto pieces = tx.pieces(row.id, PieceKind::block_digests);

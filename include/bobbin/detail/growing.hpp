@@ -47,15 +47,27 @@ struct Growing {
     bool is_name_durable = false;
     BlockDigests<typename C::Digest> digests;
     std::vector<std::byte> piece;  ///< of the index, taken and not handed on yet
+    std::vector<std::byte> tail;   ///< of what is written: its last, partly filled sector
     std::uint32_t next_piece = 0;
     std::optional<ObjectRow> marked;  ///< the row as of the last hard mark
     std::uint32_t marked_blocks = 0;
+    std::vector<std::byte> marked_tail;
     typename Index::Counts marked_counts{};
     MonotonicTime marked_at{};
     unsigned failures = 0;
     MonotonicTime not_before{};
 
     std::uint64_t size() const noexcept { return bytes.end(); }
+    /// `more` follows what the file held.
+    void keep_tail(ByteView more) {
+        const auto partial = static_cast<std::size_t>((written + more.size()) % sector_size);
+        if (partial <= more.size()) {
+            tail.assign(more.end() - static_cast<std::ptrdiff_t>(partial), more.end());
+        } else {
+            tail.insert(tail.end(), more.begin(), more.end());
+        }
+    }
+
     std::uint64_t marked_size() const noexcept { return marked ? marked->size.value : 0; }
 };
 

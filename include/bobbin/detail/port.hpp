@@ -20,6 +20,8 @@ struct Change {
     std::uint32_t piece = 0;  ///< number of the two pieces
     std::vector<std::byte> index;
     std::vector<std::byte> block_digests;
+    std::vector<std::byte> tail;  ///< replaces that of the last mark
+    bool has_mark = false;        ///< an earlier change was one
     bool is_settled = false;  ///< nothing follows for this object
     MonotonicTime ended_at{};
 
@@ -35,6 +37,8 @@ struct Change {
         if (!block_digests.empty())
             if (auto put = tx.put_piece({row.id, PieceKind::block_digests, piece, block_digests}); !put)
                 return put;
+        if (!tail.empty() || has_mark)
+            if (auto put = tx.put_piece({row.id, PieceKind::tail, 0, tail}); !put) return put;
         return apply_rows(tx);
     }
 };

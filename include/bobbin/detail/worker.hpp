@@ -2,6 +2,7 @@
 #define BOBBIN_DETAIL_WORKER_HPP
 
 #include <bobbin/detail/directory_state.hpp>
+#include <bobbin/detail/restore_mark.hpp>
 
 #include <algorithm>
 
@@ -125,6 +126,7 @@ private:
                 return false;
             }
             object->digests.update(bytes.first(*taken));
+            object->keep_tail(bytes.first(*taken));
             recovered(*object);
             const Lock lock{state_.mutex};
             object->written += *taken;
@@ -178,32 +180,25 @@ private:
     /// memory goes on in a new object, from the first group start after that mark.
     void give_up(StreamState<C>& stream, const Object& object, EndReason reason, const Error& error,
                  ObjectState without_mark = ObjectState::garbage) {
-        if (object->file) {
-            const bool may_be_longer = object->written > object->marked_size();
-            if (object->marked && may_be_longer)
-                (void)lowest_layer(*object->file).truncate(object->marked->size);
-            (void)object->file->close();
-        }
+        if (object->file) (void)object->file->close();
+        const bool is_mended = object->marked && cut_back(*object);
         const Lock lock{state_.mutex};
         state_.note_error(error);
-        auto change = std::make_unique<RowsChange<C>>();
-        if (object->marked) {
-            change->row = *object->marked;
-            change->row.state = ObjectState::committed;
-            change->row.may_be_longer = true;
+        if (!object->marked || is_mended) {
+            auto change = std::make_unique<RowsChange<C>>();
+            change->row = object->marked ? *object->marked : row_of(*object, 0);
+            change->row.state = object->marked ? ObjectState::committed : without_mark;
+            change->row.end_reason = reason;
             change->piece = object->next_piece;
-        } else {
-            change->row = row_of(*object, 0);
-            change->row.state = without_mark;
-            change->is_first = true;
+            change->has_mark = object->marked.has_value();
+            change->rows = &state_.policy.rows;
+            change->facts = object->facts;
+            change->counts = object->marked_counts;
+            change->is_first = !object->marked;
+            change->is_settled = true;
+            change->ended_at = now_;
+            state_.outbox.push_back(std::move(change));
         }
-        change->row.end_reason = reason;
-        change->rows = &state_.policy.rows;
-        change->facts = object->facts;
-        change->counts = object->marked_counts;
-        change->is_settled = true;
-        change->ended_at = now_;
-        state_.outbox.push_back(std::move(change));
 
         const auto next = go_on(stream, *object, error);
         const auto at = std::ranges::find(stream.objects, object);
@@ -227,6 +222,14 @@ private:
         object->bytes.clear();
         state_.lose(object->id, Error{Errc::object_lost, Operation::write, object->id});
         state_.line.wake();
+    }
+
+    /// Makes the file end at its mark, through a handle of its own. What lies before the marked tail
+    /// is durable and untouched; the tail is written again. Where the disk refuses that, too, the
+    /// object stays as it is in the store, growing, until the next recovery.
+    bool cut_back(Growing<C>& object) {
+        auto file = state_.directory.open_to_cut(object.id);
+        return file && restore_mark(*file, *object.marked, object.marked_tail);
     }
 
     /// The object that takes over what is still in memory, or none.
@@ -356,12 +359,15 @@ private:
             change->facts = object->facts;
             change->counts = counts;
             change->is_first = !object->marked;
+            change->has_mark = !change->is_first;
+            if (!is_final) change->tail = object->tail;
             change->is_settled = is_final;
             change->ended_at = is_final ? object->ended_at : now_;
 
             object->marked = change->row;
             object->marked_blocks = object->digests.complete_blocks();
             object->marked_counts = counts;
+            object->marked_tail = object->tail;
             object->marked_at = now_;
             object->bytes.release_until(size);
             object->entries.erase(object->entries.begin(),

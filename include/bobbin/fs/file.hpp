@@ -94,6 +94,20 @@ public:
         return cut;
     }
 
+    /// Writes all of `bytes` at `offset`, which must not lie past the end.
+    Result<void> write_at(ByteView bytes, std::uint64_t offset) noexcept {
+        while (!bytes.empty()) {
+            auto wrote =
+                detail::uninterrupted([&] { return fs_->write_at(handle_, bytes, offset); });
+            if (!wrote) return wrote.error();
+            if (*wrote == 0) return Error::system(EIO, Operation::write);
+            bytes = bytes.subspan(*wrote);
+            offset += *wrote;
+            if (offset > size_.value) size_ = Bytes{offset};
+        }
+        return {};
+    }
+
     /// Fills `to` from `offset` on; fewer bytes only at the end of the file.
     Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
         std::size_t got = 0;

@@ -45,6 +45,8 @@ public:
         switch (call.call) {
             case Call::create: file = File{}; break;
             case Call::truncate:
+                // Cut back to what is durable, it is as good as before the sync that failed.
+                file.broken = file.broken && call.size > file.synced;
                 file.changed = file.changed || call.size != file.length;
                 file.length = call.size;
                 file.handed = call.size;
@@ -123,6 +125,10 @@ public:
             complain("is forgotten before it is removed", path);
         else if (!file.name_durable)
             complain("is forgotten before its directory is synced", path);
+    }
+    /// Its garbage row is dropped.
+    void forgotten(const std::string& path) {
+        const std::lock_guard lock{mutex_};
         files_.erase(path);
     }
     std::vector<std::string> violations() const {

@@ -1,0 +1,90 @@
+#ifndef BOBBIN_TESTING_CHECKED_STORE_HPP
+#define BOBBIN_TESTING_CHECKED_STORE_HPP
+
+#include <bobbin/store/concept.hpp>
+#include <bobbin/testing/oracle.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bobbin::testing {
+
+/// A store that tells the ordering oracle of each row before it is committed. `directories` are the
+/// paths of the directories, in the order of their numbers in the store.
+template <MetadataStore S>
+class CheckedStore : public S {
+public:
+    class Transaction : public S::Transaction {
+    public:
+        using Base = typename S::Transaction;
+        Transaction(Base base, CheckedStore& store) noexcept
+            : Base{std::move(base)}
+            , store_{&store} {}
+
+        Result<void> put(const ObjectRow& row) noexcept {
+            rows_.push_back(row);
+            return Base::put(row);
+        }
+        Result<void> make_garbage(ObjectId id) noexcept {
+            garbage_.push_back(id);
+            return Base::make_garbage(id);
+        }
+        Result<void> forget(ObjectId id) noexcept {
+            if (const auto row = Base::object(id); row && *row)
+                forgotten_.push_back(store_->path_of((*row)->directory, id));
+            return Base::forget(id);
+        }
+        Result<void> commit() noexcept {
+            auto& oracle = store_->oracle_;
+            for (const auto& row : rows_) {
+                const auto path = store_->path_of(row.directory, row.id);
+                if (row.state == ObjectState::growing)
+                    oracle.marking(path, row.size.value);
+                else if (row.state == ObjectState::committed)
+                    oracle.committing(path, row.size.value);
+            }
+            for (const auto& path : forgotten_) oracle.forgetting(path);
+            auto committed = Base::commit();
+            if (!committed && committed.error().kind() != ErrorKind::unknown_outcome)
+                return committed;
+            for (const auto& path : forgotten_) oracle.forgotten(path);
+            for (const auto& row : rows_)
+                if (row.state == ObjectState::garbage)
+                    oracle.garbage_committed(store_->path_of(row.directory, row.id));
+            for (const auto id : garbage_)
+                for (DirectoryId d{1}; d.value <= store_->directories_.size(); ++d.value)
+                    oracle.garbage_committed(store_->path_of(d, id));
+            return committed;
+        }
+
+    private:
+        CheckedStore* store_;
+        std::vector<ObjectRow> rows_;
+        std::vector<ObjectId> garbage_;
+        std::vector<std::string> forgotten_;
+    };
+
+    CheckedStore(S store, OrderingOracle& oracle, std::vector<std::string> directories)
+        : S{std::move(store)}
+        , oracle_{oracle}
+        , directories_{std::move(directories)} {}
+
+    Result<Transaction> begin() noexcept {
+        auto tx = S::begin();
+        if (!tx) return tx.error();
+        return Transaction{std::move(*tx), *this};
+    }
+
+private:
+    std::string path_of(DirectoryId directory, ObjectId id) const {
+        return directories_.at(directory.value - 1) + '/' + ObjectName{id}.c_str();
+    }
+
+    OrderingOracle& oracle_;
+    std::vector<std::string> directories_;
+};
+
+}  // namespace bobbin::testing
+
+#endif

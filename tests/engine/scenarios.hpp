@@ -1,0 +1,193 @@
+#ifndef BOBBIN_TESTS_ENGINE_SCENARIOS_HPP
+#define BOBBIN_TESTS_ENGINE_SCENARIOS_HPP
+
+#include "scenario.hpp"
+
+#include <vector>
+
+namespace engine_tests {
+
+/// Bytes of five small objects on disk.
+inline constexpr Bytes little{5 * 8192};
+
+inline void mark(Life& life) {
+    life.clock.advance(5s);
+    life.syncer->step();
+    life.committer->step();
+}
+
+inline void drain(Life& life) {
+    if (auto done = life.committer->drain(60s); !done)
+        throw Life::Stop{"drain: " + life.store->describe(done.error())};
+}
+
+inline void lower(Life& life, StreamId stream, Bytes limit) {
+    if (auto done = life.committer->lower_retention(stream, limit); !done)
+        throw Life::Stop{"lower: " + life.store->describe(done.error())};
+}
+
+/// What the engine is explored with; each is short, and together they take every step that it has.
+inline std::vector<EngineScenario> engine_scenarios() {
+    std::vector<EngineScenario> all;
+    all.push_back({"create", [](Life& life, Promise&) { (void)life.stream("door"); }, false});
+    all.push_back({"open", [](Life&, Promise&) {}});
+    all.push_back({"first write", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       record(life, writer, 0, 3);
+                   }});
+    all.push_back({"create and write", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       record(life, writer, 0, 2);
+                   }, false});
+    all.push_back({"rotation", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 9; n += 3) record(life, writer, n, n + 2);
+                   }});
+    all.push_back({"group commit", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 9; n += 3) {
+                           append(writer, n);
+                           (void)writer.end();
+                       }
+                       drain(life);
+                   }});
+    all.push_back({"several streams", [](Life& life, Promise&) {
+                       auto door = life.writer(life.stream("door"));
+                       auto yard = life.writer(life.stream("yard"));
+                       for (std::size_t n = 0; n < 3; ++n) {
+                           append(door, n);
+                           append(yard, n);
+                       }
+                       (void)door.end();
+                       (void)yard.end();
+                       drain(life);
+                   }});
+    all.push_back({"marks", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 3; ++n) append(writer, n);
+                       mark(life);
+                       for (std::size_t n = 3; n < 6; ++n) append(writer, n);
+                       mark(life);
+                       append(writer, 6);
+                       (void)life.syncer->wait(*writer.end(), 60s);
+                   }});
+    all.push_back({"marks of two streams", [](Life& life, Promise&) {
+                       auto door = life.writer(life.stream("door"));
+                       auto yard = life.writer(life.stream("yard"));
+                       append(door, 0);
+                       append(yard, 0);
+                       mark(life);
+                       append(door, 1);
+                       (void)yard.end();
+                       mark(life);
+                   }});
+    all.push_back({"an unclean end", [](Life& life, Promise&) {
+                       {
+                           auto writer = life.writer(life.stream("door"));
+                           append(writer, 0);
+                       }
+                       drain(life);
+                   }});
+    all.push_back({"delete", [](Life& life, Promise& promise) {
+                       const auto door = life.stream("door");
+                       auto writer = life.writer(door);
+                       promise.may_go.insert(record(life, writer, 0, 1));
+                       promise.may_go.insert(record(life, writer, 3, 4));
+                       lower(life, door, Bytes{0});
+                       drain(life);
+                   }});
+    all.push_back({"delete while recording", [](Life& life, Promise& promise) {
+                       const auto door = life.stream("door");
+                       auto writer = life.writer(door);
+                       promise.may_go.insert(record(life, writer, 0, 2));
+                       append(writer, 3);
+                       mark(life);
+                       lower(life, door, Bytes{0});
+                       append(writer, 4);
+                       (void)writer.end();
+                       drain(life);
+                   }});
+    all.push_back({"delete while reading", [](Life& life, Promise& promise) {
+                       const auto door = life.stream("door");
+                       auto writer = life.writer(door);
+                       const auto id = record(life, writer, 0, 2);
+                       promise.may_go.insert(id);
+                       auto object = life.syncer->reader().open(id);
+                       if (!object) throw Life::Stop{"reader: " + describe(object.error())};
+                       lower(life, door, Bytes{0});
+                       drain(life);
+                       std::vector<std::byte> some(100);
+                       if (auto got = object->read(some, 0); !got)
+                           throw Life::Stop{"read: " + describe(got.error())};
+                   }});
+    all.push_back({"retention at the limit", [](Life& life, Promise& promise) {
+                       const auto quiet = life.stream("quiet", Bytes{2 * 8192});
+                       auto writer = life.writer(quiet);
+                       for (Sequence i = 1; i <= 4; ++i) {
+                           if (i > 2) promise.may_go.insert({quiet, i - 2});
+                           record(life, writer, i * 3, i * 3 + 2);
+                       }
+                       drain(life);
+                   }});
+    all.push_back({"a full disk", [](Life& life, Promise& promise) {
+                       auto writer = life.writer(life.stream("door"));
+                       promise.may_go.insert(record(life, writer, 0, 2));
+                       life.data.plan().add({{testing::Call::write, testing::Call::create}, 1, true, ENOSPC});
+                       const auto told = life.teller.told;
+                       life.syncer->observer().told = [&life, told] {
+                           // What was deleted has made room.
+                           if (!life.teller.promise->deleted.empty()) life.data.plan().clear();
+                           told();
+                       };
+                       record(life, writer, 3, 5);
+                       drain(life);
+                   }});
+    all.push_back({"a failed sync", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       append(writer, 0);
+                       append(writer, 1);
+                       mark(life);
+                       for (std::size_t n = 2; n < 5; ++n) append(writer, n);
+                       life.data.plan().add({testing::Call::sync, 1});
+                       (void)writer.end();
+                       (void)life.committer->drain(60s);  // tells of the failure
+                       drain(life);
+                   }});
+    all.push_back({"a failed directory sync", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       append(writer, 0);
+                       life.data.plan().add({testing::Call::sync_directory, 1});
+                       (void)writer.end();
+                       (void)life.committer->drain(60s);
+                       drain(life);
+                   }});
+    all.push_back({"recovery", [](Life&, Promise&) {}, true, [](Life& life) {
+                       const auto door = life.stream("door");
+                       auto writer = life.writer(door);
+                       record(life, writer, 0, 1);
+                       append(writer, 3);
+                       mark(life);
+                       append(writer, 4);
+                       // One object committed, one marked, one written and told to nobody, and one
+                       // that is garbage with its file.
+                       (void)writer.end();
+                       append(writer, 6);
+                       (void)writer.end();
+                       life.syncer->step();
+                       lower(life, door, Bytes{0});
+                   }});
+    all.push_back({"reopen", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       record(life, writer, 0, 2);
+                       append(writer, 3);
+                       mark(life);
+                   }, true, {}, [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       record(life, writer, 6, 8);
+                   }});
+    return all;
+}
+
+}  // namespace engine_tests
+
+#endif
