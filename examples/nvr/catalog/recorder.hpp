@@ -1,0 +1,20 @@
+#ifndef NVR_CATALOG_RECORDER_HPP
+#define NVR_CATALOG_RECORDER_HPP
+
+#include "catalog/observer.hpp"
+#include "catalog/recording_rows.hpp"
+
+#include <bobbin/archive.hpp>
+#include <bobbin/file/no_op.hpp>
+#include <bobbin/index/video.hpp>
+#include <bobbin/store/sqlite.hpp>
+
+namespace nvr {
+
+/// What the recorder is made of.
+using Recorder = bobbin::Archive<bobbin::NoOp<bobbin::PosixFile>, bobbin::VideoIndex, bobbin::SqliteStore,
+                                 RecordingRows, RecorderObserver>;
+
+}  // namespace nvr
+
+#endif
