@@ -1,0 +1,32 @@
+#include "api/object_files.hpp"
+
+namespace nvr {
+
+using namespace bobbin;
+
+Result<std::shared_ptr<OpenFile>> ObjectFiles::open(ObjectId id) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (auto known = files_.find(id)) return known;
+    }
+    auto object = reader_.open(id);
+    if (!object) return object.error();
+    auto file = std::make_shared<OpenFile>(std::move(*object));
+    const std::lock_guard lock{mutex_};
+    return files_.add(id, std::move(file), 1, most_files);
+}
+
+Result<media::IndexBytes> ObjectFiles::index(ObjectId id) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (auto known = indexes_.find(id)) return known;
+    }
+    auto bytes = store_.piece_bytes(id, PieceKind::index);
+    if (!bytes) return bytes.error();
+    auto index = std::make_shared<const std::vector<std::byte>>(std::move(*bytes));
+    const auto weight = index->size();
+    const std::lock_guard lock{mutex_};
+    return indexes_.add(id, media::IndexBytes{std::move(index)}, weight, most_index_bytes);
+}
+
+}  // namespace nvr
