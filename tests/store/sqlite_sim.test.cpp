@@ -144,12 +144,12 @@ BOOST_AUTO_TEST_SUITE(store_sqlite_sim)
 BOOST_AUTO_TEST_CASE(survives_a_crash_anywhere) {
     for (const auto mode : {SqliteMode::exclusive, SqliteMode::shared}) {
         const auto made = explore(StoreProgram{mode, false, 0},
-                                  {.depth = 2, .exhaustive_limit = 500, .samples = 50});
+                                  {.depth = 2, .exhaustive_limit = 32, .samples = 8});
         BOOST_TEST(made.violations == 0u, made);
         BOOST_TEST(made.distinct_states > 10u, made);
         const auto used =
             explore(StoreProgram{mode, true, 2},
-                    {.depth = 1, .garbage = true, .exhaustive_limit = 1000, .samples = 200});
+                    {.depth = 1, .garbage = true, .exhaustive_limit = 300, .samples = 200});
         BOOST_TEST(used.violations == 0u, used);
         BOOST_TEST_MESSAGE(made << used);
     }
@@ -160,11 +160,47 @@ BOOST_AUTO_TEST_CASE(survives_each_error) {
         const auto report =
             inject_faults(StoreProgram{mode, false, 1},
                           {.errors = {EIO, ENOSPC},
-                           .stride = 3,
+                           .stride = 7,
                            .explore = {.depth = 1, .exhaustive_limit = 8, .samples = 4}});
         BOOST_TEST(report.violations == 0u, report);
         BOOST_TEST(report.faults > 50u, report);
         BOOST_TEST_MESSAGE(report);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_commit_says_what_is_known) {
+    struct Case {
+        SqliteMode mode;
+        Call call;
+        int error;
+        ErrorKind kind;
+    };
+    for (const auto& [mode, call, error, kind] :
+         {Case{SqliteMode::exclusive, Call::sync, EIO, ErrorKind::unknown_outcome},
+          Case{SqliteMode::exclusive, Call::write, EIO, ErrorKind::unknown_outcome},
+          Case{SqliteMode::exclusive, Call::write, ENOSPC, ErrorKind::no_space},
+          Case{SqliteMode::shared, Call::sync, EIO, ErrorKind::unknown_outcome},
+          Case{SqliteMode::shared, Call::sync_directory, EIO, ErrorKind::permanent}}) {
+        FaultyFs<SimFs> fs;
+        const StoreProgram program{mode};
+        program.prepare(ground_of(fs));
+        const ScopedSqliteOn sqlite{fs};
+        auto store = must(SqliteStore::open("/sim/db/catalog.db", program.options(), fs));
+        const auto stream = must(store.stream("door"));
+        {
+            auto t = must(store.begin());
+            must(t.set_retention(stream, Bytes{77}));
+            fs.plan().add({call, 1, false, error});
+            const auto committed = t.commit();
+            BOOST_REQUIRE(!committed);
+            BOOST_TEST((committed.error().kind() == kind), store.describe(committed.error()));
+            BOOST_TEST(fs.plan().hits() == 1u);
+        }
+        // It goes on, and may do the same again.
+        auto t = must(store.begin());
+        must(t.set_retention(stream, Bytes{77}));
+        must(t.commit());
+        BOOST_TEST((must(store.streams()).front().retain == Bytes{77}));
     }
 }
 

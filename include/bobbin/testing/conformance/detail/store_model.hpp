@@ -159,7 +159,7 @@ private:
                 };
             }
             case 3:
-                return [id = id(), kind = static_cast<PieceKind>(1 + below(2)), n = below(4),
+                return [id = id(), kind = static_cast<PieceKind>(1 + below(3)), n = below(4),
                         text = std::string(below(3000), 'x') +
                                std::to_string(below(10))](StoreModel& m, auto* t) {
                     m.put_piece(id, kind, n, text);
@@ -243,7 +243,7 @@ private:
         if (!*row) return true;
         if (!equal(**row, at->second)) return false;
         if ((*row)->state == ObjectState::garbage) return true;
-        for (const auto kind : {PieceKind::index, PieceKind::block_digests}) {
+        for (const auto kind : {PieceKind::index, PieceKind::block_digests, PieceKind::tail}) {
             std::string wanted;
             for (const auto& [key, bytes] : model_.pieces)
                 if (std::get<0>(key) == some && std::get<1>(key) == kind) wanted += bytes;
