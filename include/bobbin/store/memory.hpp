@@ -42,6 +42,9 @@ public:
     Result<std::optional<ObjectRow>> object(ObjectId id) const;
     Result<std::vector<ObjectRow>> objects(StreamId stream, Sequence first, Sequence last) const;
     Result<std::vector<std::byte>> piece_bytes(ObjectId id, PieceKind kind) const;
+    /// Growing, garbage or quarantined ones.
+    Result<std::vector<ObjectRow>> in_state(DirectoryId directory, ObjectState state) const;
+    Result<std::optional<DirectoryRow>> directory(const Uuid& uuid) const;
 
     std::string describe(const Error& error) const { return bobbin::describe(error, "the store"); }
 
@@ -383,6 +386,23 @@ inline Result<std::vector<ObjectRow>> MemoryStore::objects(StreamId stream, Sequ
 
 inline Result<std::vector<std::byte>> MemoryStore::piece_bytes(ObjectId id, PieceKind kind) const {
     return now()->piece_bytes(id, kind);
+}
+
+inline Result<std::vector<ObjectRow>> MemoryStore::in_state(DirectoryId directory,
+                                                            ObjectState state) const {
+    if (auto ok = detail::check_listed(state, directory); !ok) return ok.error();
+    const auto contents = now();
+    std::vector<ObjectRow> rows;
+    for (const auto& [id, row] : contents->objects)
+        if (row.directory == directory && row.state == state) rows.push_back(row);
+    return rows;
+}
+
+inline Result<std::optional<DirectoryRow>> MemoryStore::directory(const Uuid& uuid) const {
+    const auto state = now();
+    const auto found = std::ranges::find(state->directories, uuid, &DirectoryRow::uuid);
+    if (found == state->directories.end()) return std::optional<DirectoryRow>{};
+    return std::optional{*found};
 }
 
 static_assert(MetadataStore<MemoryStore>);

@@ -43,6 +43,14 @@ public:
     Result<std::vector<std::byte>> piece_bytes(ObjectId id, PieceKind kind) {
         return detail::read_pieces(*db_, id, kind);
     }
+    /// Growing, garbage or quarantined ones.
+    Result<std::vector<ObjectRow>> in_state(DirectoryId directory, ObjectState state) {
+        if (auto ok = detail::check_listed(state, directory); !ok) return ok.error();
+        return detail::read_objects(*db_, detail::sql_in_state, directory, static_cast<int>(state));
+    }
+    Result<std::optional<DirectoryRow>> directory(const Uuid& uuid) {
+        return detail::read_directory(*db_, uuid);
+    }
     Result<std::vector<StreamRow>> streams() { return detail::read_streams(*db_); }
     Result<std::optional<StreamId>> find_stream(std::string_view name) {
         return detail::find_stream(*db_, name);

@@ -232,16 +232,7 @@ public:
 
     Result<std::optional<DirectoryRow>> directory(const Uuid& uuid) {
         if (!db_) return done();
-        auto select = db_->statement("select d.id, o.id, o.uuid from directory d left join open o "
-                                     "on o.id = d.last_open where d.uuid = ?1");
-        if (!select) return select.error();
-        const auto found =
-            select->one<DirectoryId, std::optional<OpenId>, std::optional<Uuid>>(uuid);
-        if (!found) return found.error();
-        if (!*found) return std::optional<DirectoryRow>{};
-        const auto& [id, open, open_uuid] = **found;
-        return std::optional{
-            DirectoryRow{id, uuid, open.value_or(OpenId{}), open_uuid.value_or(Uuid{})}};
+        return detail::read_directory(*db_, uuid);
     }
 
 private:

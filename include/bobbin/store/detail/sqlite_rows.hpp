@@ -170,6 +170,18 @@ inline std::pair<ObjectId, ObjectId> ids_of(StreamId stream, Sequence first,
     return {ObjectId{stream, first}, ObjectId{stream, last}};
 }
 
+inline Result<std::optional<DirectoryRow>> read_directory(SqliteConnection& db, const Uuid& uuid) {
+    auto select = db.statement("select d.id, o.id, o.uuid from directory d left join open o "
+                               "on o.id = d.last_open where d.uuid = ?1");
+    if (!select) return select.error();
+    const auto found = select->one<DirectoryId, std::optional<OpenId>, std::optional<Uuid>>(uuid);
+    if (!found) return found.error();
+    if (!*found) return std::optional<DirectoryRow>{};
+    const auto& [id, open, open_uuid] = **found;
+    return std::optional{
+        DirectoryRow{id, uuid, open.value_or(OpenId{}), open_uuid.value_or(Uuid{})}};
+}
+
 inline Result<std::vector<StreamRow>> read_streams(SqliteConnection& db) {
     auto select = db.statement("select id, name, retain_bytes from stream order by id");
     if (!select) return select.error();
