@@ -1,0 +1,289 @@
+#ifndef BOBBIN_CHECK_HPP
+#define BOBBIN_CHECK_HPP
+
+#include <bobbin/digest/blocks.hpp>
+#include <bobbin/fs/directory.hpp>
+#include <bobbin/store/rows.hpp>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bobbin {
+
+/// How a directory and its store disagree.
+enum class Disagreement : std::uint8_t {
+    missing_file,     ///< a committed object has no file
+    wrong_size,       ///< its file is shorter or longer than its row says
+    wrong_digest,     ///< bytes do not match the digest of their block
+    wrong_blocks,     ///< the digests of its blocks do not match the row's, or are not there
+    wrong_index,      ///< its index does not decode, or describes other bytes
+    unknown_format,   ///< written in a format that this program does not have
+    unreadable,       ///< the file system refuses
+    quarantined,      ///< known to be damaged, and set aside
+    file_without_row, ///< named like an object, but the store has never heard of it
+    // What follows is no damage.
+    unfinished,       ///< growing when the program died; the next start finishes it
+    garbage,          ///< deleted, to be removed by the next start
+    foreign_file,     ///< not named like anything of ours: left alone
+};
+
+constexpr std::string_view name_of(Disagreement kind) noexcept {
+    constexpr std::string_view names[] = {"missing file",  "wrong size",       "wrong digest", "wrong block digests",
+                                          "wrong index",   "unknown format",   "unreadable",   "quarantined",
+                                          "file without row", "unfinished",    "garbage",      "foreign file"};
+    return names[static_cast<std::size_t>(kind)];
+}
+constexpr bool is_damage(Disagreement kind) noexcept { return kind < Disagreement::unfinished; }
+
+struct Finding {
+    Disagreement kind = Disagreement::missing_file;
+    ObjectId object;         ///< none for a foreign file
+    std::string name;        ///< of a foreign file
+    Bytes expected;          ///< wrong_size: as the row says
+    Bytes actual;            ///< wrong_size: of the file
+    std::uint64_t offset = 0;  ///< wrong_digest: of the block
+    Error cause;             ///< wrong_index, wrong_blocks, unreadable
+};
+
+struct CheckSummary {
+    std::uint64_t objects = 0;  ///< committed
+    Bytes bytes;                ///< of theirs
+    Bytes read;                 ///< that were compared with digests
+    std::array<std::uint64_t, 12> found{};  ///< by kind
+
+    std::uint64_t count(Disagreement kind) const noexcept { return found[static_cast<std::size_t>(kind)]; }
+    bool is_clean() const noexcept {
+        for (std::size_t i = 0; i < found.size(); ++i)
+            if (found[i] != 0 && is_damage(static_cast<Disagreement>(i))) return false;
+        return true;
+    }
+};
+
+struct CheckOptions {
+    bool read_data = false;  ///< read all bytes and compare digests
+    /// Called after each object.
+    void (*on_progress)(const CheckSummary&, void*) = nullptr;
+    void* context = nullptr;
+};
+
+namespace detail {
+
+/// One pass over a directory. Writes nothing, locks nothing.
+template <class C, class View, class Tell>
+class Checker {
+public:
+    Checker(const typename C::Directory& place, View& view, const CheckOptions& options, Tell& tell)
+        : place_{place}, view_{view}, options_{options}, tell_{tell} {}
+
+    Result<CheckSummary> run(DirectoryId directory) {
+        auto names = place_.list();
+        if (!names) return names.error();
+        if (auto done = check_names(*names); !done) return done.error();
+        auto streams = view_.streams();
+        if (!streams) return streams.error();
+        for (const auto& stream : *streams)
+            if (auto done = check_stream(stream.id, directory); !done) return done.error();
+        for (const auto state : {ObjectState::quarantined, ObjectState::growing, ObjectState::garbage}) {
+            auto rows = view_.in_state(directory, state);
+            if (!rows) return rows.error();
+            for (const auto& row : *rows)
+                tell(state == ObjectState::quarantined ? Disagreement::quarantined
+                     : state == ObjectState::growing   ? Disagreement::unfinished
+                                                       : Disagreement::garbage,
+                     row.id);
+        }
+        return summary_;
+    }
+
+private:
+    /// Objects are read so many rows at a time.
+    static constexpr Sequence rows_at_once = 1024;
+
+    Finding& tell(Disagreement kind, ObjectId id, Error cause = {}) {
+        finding_ = {};
+        finding_.kind = kind;
+        finding_.object = id;
+        finding_.cause = cause;
+        return tell(finding_);
+    }
+    Finding& tell(Finding& finding) {
+        ++summary_.found[static_cast<std::size_t>(finding.kind)];
+        tell_(std::as_const(finding));
+        return finding;
+    }
+
+    Result<void> check_names(const std::vector<std::string>& names) {
+        for (const auto& name : names) {
+            if (C::Directory::is_own_name(name)) continue;
+            const auto id = ObjectName::parse(name);
+            if (!id) {
+                finding_ = {};
+                finding_.kind = Disagreement::foreign_file;
+                finding_.name = name;
+                tell(finding_);
+                continue;
+            }
+            auto row = view_.object(*id);
+            if (!row) return row.error();
+            if (!*row) tell(Disagreement::file_without_row, *id);
+        }
+        return {};
+    }
+
+    Result<void> check_stream(StreamId stream, DirectoryId directory) {
+        for (Sequence first = 1;;) {
+            constexpr auto most = std::numeric_limits<Sequence>::max();
+            const auto last = first > most - rows_at_once ? most : first + (rows_at_once - 1);
+            auto rows = view_.objects(stream, first, last);
+            if (!rows) return rows.error();
+            for (const auto& row : *rows) {
+                if (row.directory != directory) continue;
+                if (auto done = check_object(row); !done) return done;
+                if (options_.on_progress) options_.on_progress(summary_, options_.context);
+            }
+            if (last == most) return {};
+            first = last + 1;
+            // Numbers have gaps where objects were deleted: on to the next that is there.
+            if (rows->empty()) {
+                auto next = next_number(stream, first);
+                if (!next) return next.error();
+                if (*next == 0) return {};
+                first = *next;
+            }
+        }
+    }
+
+    /// The lowest number from `first` on, or 0, by halving: ranges without rows cost nothing.
+    Result<Sequence> next_number(StreamId stream, Sequence first) {
+        constexpr auto most = std::numeric_limits<Sequence>::max();
+        for (std::uint64_t width = rows_at_once;; width *= 2) {
+            const auto last = static_cast<Sequence>(std::min<std::uint64_t>(most, first + width));
+            auto rows = view_.objects(stream, first, last);
+            if (!rows) return rows.error();
+            if (!rows->empty()) return rows->front().id.sequence();
+            if (last == most) return Sequence{0};
+            first = last + 1;
+        }
+    }
+
+    Result<void> check_object(const ObjectRow& row) {
+        ++summary_.objects;
+        summary_.bytes += row.size;
+        if (row.index_format != C::Index::format_id || row.digest_format != C::Digest::format_id) {
+            tell(Disagreement::unknown_format, row.id);
+            return {};
+        }
+        auto index = view_.piece_bytes(row.id, PieceKind::index);
+        if (!index) return index.error();
+        if (auto counts = C::Index::count(*index, row.size); !counts)
+            tell(Disagreement::wrong_index, row.id, counts.error());
+        auto pieces = view_.piece_bytes(row.id, PieceKind::block_digests);
+        if (!pieces) return pieces.error();
+        auto list = join_digest_pieces(*pieces, C::Digest::size);
+        const bool has_list = list && matches(row, *list);
+        if (!has_list)
+            tell(Disagreement::wrong_blocks, row.id,
+                 list ? Error{Errc::digest_mismatch, Operation::verify} : list.error());
+        check_file(row, has_list ? ByteView{*list} : ByteView{});
+        return {};
+    }
+
+    static bool matches(const ObjectRow& row, ByteView list) {
+        if constexpr (C::Digest::size == 0) {
+            return true;
+        } else {
+            const auto blocks = (row.size.value + digest_block_size - 1) / digest_block_size;
+            if (list.size() != blocks * C::Digest::size) return false;
+            typename C::Digest whole;
+            whole.update(list);
+            return std::ranges::equal(whole.finish(), row.digest.view());
+        }
+    }
+
+    void check_file(const ObjectRow& row, ByteView digests) {
+        auto file = place_.open(row.id);
+        if (!file) {
+            if (file.error().is_errno(ENOENT))
+                tell(Disagreement::missing_file, row.id);
+            else
+                tell(Disagreement::unreadable, row.id, file.error());
+            return;
+        }
+        auto status = file->status();
+        if (!status) {
+            tell(Disagreement::unreadable, row.id, status.error());
+            return;
+        }
+        if (status->size < row.size || (status->size > row.size && !row.may_be_longer)) {
+            finding_ = {};
+            finding_.kind = Disagreement::wrong_size;
+            finding_.object = row.id;
+            finding_.expected = row.size;
+            finding_.actual = status->size;
+            tell(finding_);
+        }
+        if (options_.read_data && !digests.empty()) check_data(row, *file, digests);
+    }
+
+    template <class File>
+    void check_data(const ObjectRow& row, const File& file, ByteView digests) {
+        for (std::uint64_t start = 0; start < row.size.value; start += digest_block_size) {
+            buffer_.resize(static_cast<std::size_t>(
+                std::min<std::uint64_t>(digest_block_size, row.size.value - start)));
+            auto got = file.read_at(buffer_, start);
+            if (!got) {
+                tell(Disagreement::unreadable, row.id, got.error());
+                continue;
+            }
+            // Shorter: told already, by its size.
+            if (*got != buffer_.size()) return;
+            summary_.read += Bytes{*got};
+            typename C::Digest digest;
+            digest.update(buffer_);
+            const auto block = static_cast<std::size_t>(start / digest_block_size);
+            const auto expected = digests.subspan(block * C::Digest::size, C::Digest::size);
+            if (std::ranges::equal(digest.finish(), expected)) continue;
+            finding_ = {};
+            finding_.kind = Disagreement::wrong_digest;
+            finding_.object = row.id;
+            finding_.offset = start;
+            tell(finding_);
+        }
+    }
+
+    const typename C::Directory& place_;
+    View& view_;
+    CheckOptions options_;
+    Tell& tell_;
+    CheckSummary summary_;
+    Finding finding_;
+    std::vector<std::byte> buffer_;
+};
+
+}  // namespace detail
+
+/// Compares a directory of the archive type `A` with its store, whose rows `view` shows: a
+/// `SqliteReader`, or a `MemoryStore`. Rows and files, sizes, indexes, digests of blocks, and, if asked
+/// for, of all data. Changes nothing and locks nothing: nobody may be writing. `tell(const Finding&)` is
+/// called for each disagreement.
+/// @errors `directory_missing_identity`, `directory_unknown_to_store`; of the store; of the file system
+///   where the directory itself can't be read
+template <class A, class View, class Tell>
+Result<CheckSummary> check(typename A::Composition::Directory& place, View& view, CheckOptions options,
+                           Tell&& tell) {
+    auto identity = place.read_identity();
+    if (!identity) return identity.error();
+    if (!*identity) return Error{Errc::directory_missing_identity, Operation::identify};
+    auto row = view.directory((*identity)->directory);
+    if (!row) return row.error();
+    if (!*row) return Error{Errc::directory_unknown_to_store, Operation::identify};
+    return detail::Checker<typename A::Composition, View, Tell>{place, view, options, tell}.run((*row)->id);
+}
+
+}  // namespace bobbin
+
+#endif
