@@ -1,0 +1,164 @@
+#include "cli/service.hpp"
+
+#include "api/api.hpp"
+#include "camera/camera_worker.hpp"
+#include "catalog/schema.hpp"
+#include "cli/log.hpp"
+
+#include <filesystem>
+#include <thread>
+
+namespace nvr {
+
+using namespace bobbin;
+
+namespace {
+
+template <class T>
+T need(Result<T> result, const std::string& what, const std::string& path) {
+    if (result) return std::move(*result);
+    throw ServiceError{what + ": " + SqliteStore::describe(result.error(), path)};
+}
+void need(Result<void> result, const std::string& what, const std::string& path) {
+    if (!result) throw ServiceError{what + ": " + SqliteStore::describe(result.error(), path)};
+}
+
+void make_directory(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::create_directories(path, error))
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+    if (error) throw ServiceError{"cannot make the directory " + path + ": " + error.message()};
+}
+
+SqliteStore open_store(const std::string& directory) {
+    make_directory(directory);
+    const auto path = catalog_path(directory);
+    SqliteOptions options;
+    options.schema = {nvr_schema};
+    auto store = SqliteStore::open(path, options);
+    if (!store && store.error().kind() == ErrorKind::locked)
+        throw ServiceError{"another recorder is running on " + directory + "; stop it first, or use it"};
+    return need(std::move(store), "cannot open the catalog", path);
+}
+
+/// 90 % of what is free, or taken by recordings already.
+Bytes space_for_recordings(const std::string& directory, const std::vector<Camera>& cameras) {
+    std::error_code error;
+    const auto space = std::filesystem::space(directory, error);
+    if (error) throw ServiceError{"cannot ask for the free space of " + directory + ": " + error.message()};
+    Bytes all{space.available};
+    for (const auto& camera : cameras)
+        for (const auto& stream : camera.streams) all += stream.allocated;
+    return Bytes{all.value / 10 * 9};
+}
+
+}  // namespace
+
+std::string catalog_path(const std::string& directory) { return directory + "/catalog.db"; }
+std::string footage_path(const std::string& directory) { return directory + "/footage"; }
+
+// From the ground up: what stands later is ended first.
+struct Service::Parts {
+    explicit Parts(ServiceOptions given)
+        : options{std::move(given)}, store{open_store(options.directory)} {
+        server.emplace(options.server, [this](const http::Request& r) { return router->answer(r); });
+        if (!server->is_loopback() && !options.allow_unauthenticated)
+            throw ServiceError{"refusing to listen on " + options.server.host +
+                               ": no user can log in yet, so everybody on the network could watch. Listen on "
+                               "127.0.0.1, or say --allow-unauthenticated if that is what you want"};
+        need(entries.load(store), "cannot read the catalog", store.path());
+        for (const auto& camera : options.cameras)
+            need(catalog.put_camera(camera.name, camera.url, options.retain),
+                 "cannot store the camera " + camera.name, store.path());
+        const auto cameras = need(catalog.cameras(), "cannot read the catalog", store.path());
+        need(catalog.share_space(space_for_recordings(options.directory, cameras)), "cannot set the quotas",
+             store.path());
+        SyncerOptions with;
+        with.create = true;
+        with.when_full = WhenFull::drop;
+        const auto path = footage_path(options.directory);
+        syncer.emplace(need(Recorder::Syncer::open(path, committer, with, RecorderObserver{counters}),
+                            "cannot open the recordings", path));
+        threads.emplace(run_all(committer, *syncer));
+        start_cameras(cameras);
+        start_server();
+    }
+
+    /// First of all: a request must not see what is going away.
+    ~Parts() { server.reset(); }
+
+    void start_cameras(const std::vector<Camera>& cameras) {
+        std::uint32_t count = 0, number = 0;
+        for (const auto& camera : cameras) count += static_cast<std::uint32_t>(camera.streams.size());
+        if (count == 0) log::warn("no cameras yet: start with --camera NAME=URL to add one");
+        for (const auto& camera : cameras)
+            for (const auto& stream : camera.streams) {
+                CameraOptions with;
+                with.label = camera.name + "/" + std::string{name_of(stream.kind)};
+                with.url = stream.url;
+                with.run.interval = ticks_from<WallDuration>(options.rotate);
+                with.run.offset = media::stagger(with.run.interval, number++, count);
+                auto writer = need(syncer->writer(stream.id), "cannot record " + with.label, store.path());
+                auto status = std::make_shared<StreamStatus>();
+                statuses.emplace(stream.id, status);
+                workers.push_back(std::make_unique<CameraWorker>(
+                    std::move(with), RecordingSink{std::move(writer), entries}, std::move(status)));
+            }
+        for (auto& worker : workers)
+            camera_threads.emplace_back([&worker = *worker](std::stop_token stop) { worker.run(stop); });
+    }
+
+    void start_server() {
+        footage.emplace(catalog, entries, syncer->reader());
+        router = make_router(Authorisation{{server->is_loopback(), options.allow_unauthenticated}},
+                             ApiParts{*footage, std::make_shared<ObjectFiles>(syncer->reader(), store), statuses});
+        server->start();
+    }
+
+    bool stop() {
+        server->stop();
+        for (auto& thread : camera_threads) thread.request_stop();
+        camera_threads.clear();
+        workers.clear();
+        const auto drained = committer.drain(std::chrono::seconds{10});
+        if (!drained) log::error("not all could be stored: " + store.describe(drained.error()));
+        return drained.has_value();
+    }
+
+    ServiceOptions options;
+    std::optional<http::Server> server;
+    SqliteStore store;
+    Catalog catalog{store};
+    SampleEntries entries;
+    std::shared_ptr<EngineCounters> counters = std::make_shared<EngineCounters>();
+    Committer<SqliteStore> committer{store};
+    std::optional<Recorder::Syncer> syncer;
+    std::optional<Running<StdThreads, 2>> threads;
+    Statuses statuses;
+    std::vector<std::unique_ptr<CameraWorker>> workers;
+    std::optional<Footage> footage;
+    std::unique_ptr<http::Router> router;
+    std::vector<std::jthread> camera_threads;
+};
+
+Service::Service(ServiceOptions options) try : parts_{std::make_unique<Parts>(std::move(options))} {
+} catch (const ServiceError&) {
+    throw;
+} catch (const std::exception& e) {
+    throw ServiceError{e.what()};
+}
+
+Service::~Service() {
+    if (parts_) (void)stop();
+}
+
+std::string Service::address() const { return "http://" + parts_->server->authority() + "/"; }
+
+bool Service::stop() {
+    if (!parts_) return true;
+    const bool is_clean = parts_->stop();
+    parts_.reset();
+    return is_clean;
+}
+
+}  // namespace nvr
