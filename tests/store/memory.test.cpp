@@ -39,8 +39,8 @@ BOOST_AUTO_TEST_CASE(opened_to_read_it_takes_nothing) {
 BOOST_AUTO_TEST_CASE(uuids_are_random_and_of_version_4) {
     const Uuid a = random_uuid(), b = random_uuid();
     BOOST_TEST((a != b));
-    BOOST_TEST(std::to_integer<int>(a.bytes[6]) >> 4 == 4);
-    BOOST_TEST(std::to_integer<int>(a.bytes[8]) >> 6 == 2);
+    BOOST_TEST((std::to_integer<int>(a.bytes[6]) >> 4) == 4);
+    BOOST_TEST((std::to_integer<int>(a.bytes[8]) >> 6) == 2);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -10,13 +10,12 @@
 #include <set>
 #include <vector>
 
-using namespace bobbin_tests;
+namespace bobbin_tests {
+
 using namespace bobbin::testing;
 
-namespace {
-
-std::uint8_t uuids_made = 0;
-Uuid next_uuid() noexcept { return testing::conformance::detail::uuid_of(++uuids_made); }
+inline std::uint8_t uuids_made = 0;
+inline Uuid next_uuid() noexcept { return testing::conformance::detail::uuid_of(++uuids_made); }
 
 constexpr auto steps = schema_steps("test", {"create table fact (id integer primary key references "
                                              "object (id) on delete cascade, n integer) strict"});
@@ -137,7 +136,9 @@ struct StoreProgram {
     }
 };
 
-}  // namespace
+}  // namespace bobbin_tests
+
+using namespace bobbin_tests;
 
 BOOST_AUTO_TEST_SUITE(store_sqlite_sim)
 
