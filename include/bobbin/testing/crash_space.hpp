@@ -1,13 +1,13 @@
 #ifndef BOBBIN_TESTING_CRASH_SPACE_HPP
 #define BOBBIN_TESTING_CRASH_SPACE_HPP
 
+#include <bobbin/testing/detail/random.hpp>
 #include <bobbin/testing/sim_disk.hpp>
 
 #include <algorithm>
 #include <functional>
 #include <limits>
 #include <map>
-#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -91,7 +91,7 @@ public:
             for (std::size_t i = 0; i < axes_.size(); ++i)
                 for (std::uint16_t v = 0; v < axes_[i].versions; ++v) f(with(*base, i, v));
         }
-        std::mt19937_64 random{seed};
+        detail::Random random{seed};
         const auto pair = [&](std::size_t i, std::size_t j) {
             f(with(with(fresh, i, 0), j, 0));
             f(with(with(old, i, fresh[i]), j, fresh[j]));
@@ -305,7 +305,7 @@ private:
 
     detail::ChunkRef garbage(detail::Inode inode, std::uint64_t index) const {
         auto chunk = std::make_shared<detail::SimChunk>(disk_.options().chunk);
-        std::mt19937_64 random{(std::uint64_t{inode} << 32) ^ index};
+        detail::Random random{(std::uint64_t{inode} << 32) ^ index};
         for (auto& byte : chunk->bytes()) byte = static_cast<std::byte>(random());
         return chunk;
     }

@@ -2,6 +2,7 @@
 #define BOBBIN_TESTING_SCHEDULER_HPP
 
 #include <bobbin/core/clock.hpp>
+#include <bobbin/testing/detail/random.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -14,7 +15,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -98,7 +98,7 @@ private:
     inline static thread_local Slot* here_ = nullptr;
 
     Options options_;
-    std::mt19937_64 random_;
+    detail::Random random_;
     mutable std::mutex mutex_;
     std::vector<std::shared_ptr<Slot>> slots_;
     Slot* current_ = nullptr;
