@@ -46,6 +46,9 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
         const OpenRecord last{(*row)->last_open, (*row)->last_open_uuid};
         if (identity.complete != last && identity.in_progress != last)
             return refuse(Errc::directory_mismatch).about((*row)->id);
+        // An open that the store has completed is no longer in progress, or the note that follows
+        // would wipe out the only one that the store knows.
+        identity.complete = last;
     } else {
         if (was_used) return refuse(Errc::directory_unknown_to_store);
         if (!options.create) return refuse(Errc::directory_missing_identity);

@@ -1,6 +1,8 @@
 #ifndef BOBBIN_TESTS_ENGINE_SCENARIO_HPP
 #define BOBBIN_TESTS_ENGINE_SCENARIO_HPP
 
+#include "plants.hpp"
+
 #include <bobbin/bobbin.hpp>
 #include <bobbin/index/video.hpp>
 #include <bobbin/store/sqlite.hpp>
@@ -32,6 +34,13 @@ struct Promise {
     std::set<ObjectId> deleted;                ///< must never come back
     std::set<ObjectId> may_go;                 ///< deleted at any moment from now on
     bool is_open = false;                      ///< store and directory were opened
+
+    /// From now on, all but the `keep` newest may be deleted.
+    void let_go(std::size_t keep = 0) {
+        auto left = whole.size();
+        for (const auto& [id, size] : whole)
+            if (left-- > keep) may_go.insert(id);
+    }
 
     bool operator==(const Promise&) const = default;
     std::uint64_t hash() const noexcept {
@@ -72,6 +81,10 @@ struct Teller : NullObserver {
     }
     void on_quarantined(ObjectId, const Error& error) noexcept { quarantined = describe(error); }
     std::string quarantined;
+    /// A full disk costs the oldest objects.
+    void on_retry(const Error& error, unsigned, std::chrono::nanoseconds) noexcept {
+        if (promise && error.kind() == ErrorKind::no_space) promise->let_go();
+    }
     void on_deleted(ObjectId id) noexcept {
         if (!promise) return;
         promise->whole.erase(id);
@@ -89,8 +102,10 @@ using DataFs = testing::FaultyFs<Fs>;
 /// Everything a program has open, in one process life, on one simulated disk. Errors throw.
 struct Life {
     using TracedFs = testing::TracingFs<DataFs>;
-    using Store = testing::CheckedStore<SqliteStore>;
-    using Archive = bobbin::Archive<File<TracedFs>, VideoIndex, Store, ManualClock, Teller>;
+    using Store = PlantedStore<testing::CheckedStore<SqliteStore>>;
+    using Place = PlantedDirectory<TracedFs>;
+    using Archive = bobbin::Archive<PlantedFile<File<TracedFs>>, Place, VideoIndex, Store,
+                                    ManualClock, Teller>;
     using Committer = bobbin::Committer<Store, ManualClock>;
 
     struct Stop {
@@ -106,7 +121,9 @@ struct Life {
         auto opened = SqliteStore::open("/sim/catalog/catalog.db",
                                         {.create = create, .make_uuid = next_uuid}, files);
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
-        store.emplace(std::move(*opened), oracle, std::vector<std::string>{"/sim/footage"});
+        store.emplace(testing::CheckedStore<SqliteStore>{
+            std::move(*opened), oracle, std::vector<std::string>{"/sim/footage"}});
+        plant();
         if (is_checked) tell_oracle_what_is_there();
         committer.emplace(*store, clock);
         teller.promise = promise;
@@ -116,7 +133,7 @@ struct Life {
         if (!directory) throw Stop{"directory: " + describe(directory.error())};
         with.create = create;
         with.make_uuid = next_uuid;
-        auto made = Archive::Syncer::open(std::move(*directory), *committer, with, clock, teller);
+        auto made = Archive::Syncer::open(Place{std::move(*directory)}, *committer, with, clock, teller);
         if (!made) throw Stop{"open: " + store->describe(made.error())};
         syncer.emplace(std::move(*made));
         if (promise) {
@@ -134,6 +151,15 @@ struct Life {
         auto made = syncer->writer(id);
         if (!made) throw Stop{"writer: " + store->describe(made.error())};
         return std::move(*made);
+    }
+
+    void plant() {
+        raw_sync = [this](FileHandle h) { return data.sync(h); };
+        raw_remove = [this](ObjectId id) {
+            auto directory =
+                FsDirectory<TracedFs>::open("/sim/footage", RootMode::existing, traced);
+            if (directory) (void)directory->remove(id);
+        };
     }
 
     /// What an earlier process left: rows tell what of it is durable.
@@ -292,6 +318,7 @@ struct EngineScenario {
     std::function<void(Life&)> before{};  ///< done, and left without an orderly end, before the run
     std::function<void(Life&, Promise&)> second{};  ///< what the next process does, if there is one
     SyncerOptions options{.memory = 256_KiB};
+    bool use_oracle = true;
 
     static bool is_opaque(const std::string& path) {
         return testing::OrderingOracle::is_data_file(path);
@@ -322,7 +349,7 @@ struct EngineScenario {
 private:
     void live(Fs fs, Promise& promise, bool create, const std::function<void(Life&, Promise&)>& what) {
         try {
-            Life life{fs, &promise, create, true, options};
+            Life life{fs, &promise, create, use_oracle, options};
             std::string why;
             try {
                 what(life, promise);
@@ -330,7 +357,7 @@ private:
                 why = stop.why;
             }
             life.teller.told = [] {};
-            if (auto broken = life.oracle.text(); !broken.empty())
+            if (auto broken = life.oracle.text(); use_oracle && !broken.empty())
                 throw std::runtime_error{"order: " + broken};
             if (!why.empty()) throw Life::Stop{why};
         } catch (const Life::Stop& stop) {

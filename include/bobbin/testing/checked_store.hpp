@@ -48,7 +48,8 @@ public:
             auto committed = Base::commit();
             if (!committed && committed.error().kind() != ErrorKind::unknown_outcome)
                 return committed;
-            for (const auto& path : forgotten_) oracle.forgotten(path);
+            if (committed)
+                for (const auto& path : forgotten_) oracle.forgotten(path);
             for (const auto& row : rows_)
                 if (row.state == ObjectState::garbage)
                     oracle.garbage_committed(store_->path_of(row.directory, row.id));

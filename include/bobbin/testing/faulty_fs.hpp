@@ -114,7 +114,8 @@ public:
     Result<void> sync(FileHandle h) noexcept {
         const auto fault = plan_->meet(Call::sync);
         if (!fault) return fs_.sync(h);
-        if constexpr (requires { fs_.sync_failed(h); }) fs_.sync_failed(h);
+        auto& ground = ground_of(fs_);
+        if constexpr (requires { ground.sync_failed(h); }) ground.sync_failed(h);
         return Error::system(fault->error, Operation::sync);
     }
     Result<void> sync_directory(FileHandle h) noexcept {
