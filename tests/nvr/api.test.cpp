@@ -146,7 +146,10 @@ BOOST_AUTO_TEST_CASE(parts_and_what_is_not_there) {
     for (const auto* s : {"9", "1%402", "1-3.270000-", "0-9"})
         BOOST_TEST(get(view(s)).status == (*s == '0' ? 400 : 404), s);
     BOOST_TEST(get(camera() + "/main/view.mp4").status == 400);
-    BOOST_TEST(get(view("1") + "&ts=true").status == 400);
+    const auto with_time = get(view("1") + "&ts=true");
+    BOOST_TEST(with_time.body.find("2026-11-22 ") != std::string::npos);
+    BOOST_TEST(with_time.header("etag") != get(view("1")).header("etag"));
+    BOOST_TEST(get(view("1") + "&ts=x").status == 400);
     BOOST_TEST(get(view("1") + "&x=1").status == 400);
     BOOST_TEST(get("/api/init/1.mp4").body.substr(4, 4) == "ftyp");
     BOOST_TEST(get("/api/init/1.mp4").header("x-aspect") == "16:9");

@@ -2,6 +2,7 @@
 
 #include "api/days.hpp"
 #include "api/json.hpp"
+#include "api/local_time.hpp"
 #include "api/view.hpp"
 #include "ui/files.hpp"
 

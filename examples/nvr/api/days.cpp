@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <ctime>
-#include <filesystem>
 
 namespace nvr {
 namespace {
@@ -48,19 +46,6 @@ std::map<std::string, Day> days_of(std::span<const Recording> recordings) {
             at = until;
         }
     return days;
-}
-
-std::string time_zone_name() {
-    const auto below_zoneinfo = [](const std::string& path) -> std::string {
-        constexpr std::string_view folder = "zoneinfo/";
-        const auto at = path.find(folder);
-        return at == std::string::npos ? path : path.substr(at + folder.size());
-    };
-    if (const char* zone = std::getenv("TZ"); zone && *zone)
-        return below_zoneinfo(*zone == ':' ? zone + 1 : zone);
-    std::error_code error;
-    const auto link = std::filesystem::read_symlink("/etc/localtime", error);
-    return error ? "Etc/UTC" : below_zoneinfo(link.string());
 }
 
 }  // namespace nvr

@@ -19,9 +19,6 @@ struct Day {
 /// By `YYYY-mm-dd`; a recording that spans midnight counts in parts.
 std::map<std::string, Day> days_of(std::span<const Recording> recordings);
 
-/// As in `Europe/Vienna`; `Etc/UTC` where nothing says otherwise.
-std::string time_zone_name();
-
 }  // namespace nvr
 
 #endif

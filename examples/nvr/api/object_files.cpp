@@ -29,4 +29,10 @@ Result<media::IndexBytes> ObjectFiles::index(ObjectId id) {
     return indexes_.add(id, media::IndexBytes{std::move(index)}, weight, most_index_bytes);
 }
 
+void ObjectFiles::forget(ObjectId id) noexcept {
+    const std::lock_guard lock{mutex_};
+    files_.drop(id);
+    indexes_.drop(id);
+}
+
 }  // namespace nvr

@@ -41,6 +41,9 @@ public:
     bobbin::Result<std::shared_ptr<OpenFile>> open(bobbin::ObjectId id);
     bobbin::Result<bobbin::media::IndexBytes> index(bobbin::ObjectId id);
 
+    /// A deleted recording's file is let go, so that its space becomes free; who reads it goes on.
+    void forget(bobbin::ObjectId id) noexcept;
+
     const Recorder::Reader& reader() const noexcept { return reader_; }
 
 private:
@@ -67,12 +70,15 @@ private:
             items.push_front({id, value, its_weight});
             places[id] = items.begin();
             weight += its_weight;
-            while (weight > most && items.size() > 1) {
-                weight -= items.back().weight;
-                places.erase(items.back().id);
-                items.pop_back();
-            }
+            while (weight > most && items.size() > 1) drop(items.back().id);
             return value;
+        }
+        void drop(bobbin::ObjectId id) noexcept {
+            const auto found = places.find(id);
+            if (found == places.end()) return;
+            weight -= found->second->weight;
+            items.erase(found->second);
+            places.erase(found);
         }
     };
 

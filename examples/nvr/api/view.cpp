@@ -1,5 +1,6 @@
 #include "api/view.hpp"
 
+#include "api/local_time.hpp"
 #include "api/movie.hpp"
 #include "api/selection.hpp"
 #include "cli/log.hpp"
@@ -72,8 +73,10 @@ Response view_mp4(const ApiParts& parts, StreamId stream, const http::Request& r
     bool has_selection = false;
     for (const auto& [name, value] : request.target.parameters) {
         if (name == "ts") {
-            if (value == "false") continue;
-            return error_response(400, "Leave out ts: this version puts no time track into the file.");
+            if (value != "false" && value != "true") return error_response(400, "ts is true or false.");
+            if (value == "true")
+                chosen.builder.with_timestamps(&write_second, second_text_length, time_zone_key());
+            continue;
         }
         const auto selection = parse_selection(value);
         if (!selection)

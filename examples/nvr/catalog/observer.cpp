@@ -9,9 +9,9 @@
 namespace nvr {
 namespace {
 
-/// Logging may run out of memory; the engine's threads go on.
+/// Telling may run out of memory; the engine's threads go on.
 template <class F>
-void log_safely(F&& f) noexcept {
+void safely(F&& f) noexcept {
     try {
         f();
     } catch (...) {
@@ -24,12 +24,17 @@ std::string text(const bobbin::Error& error) { return bobbin::SqliteStore::descr
 }  // namespace
 
 void RecorderObserver::on_split(bobbin::ObjectId id, bobbin::ObjectId, bobbin::EndReason why) noexcept {
-    log_safely([&] { log::warn("recording " + name(id) + " was cut: " + std::string{name_of(why)}); });
+    safely([&] { log::warn("recording " + name(id) + " was cut: " + std::string{name_of(why)}); });
+}
+
+void RecorderObserver::on_deleted(bobbin::ObjectId id) noexcept {
+    ++counters_->deleted;
+    safely([&] { counters_->deletions.tell(id); });
 }
 
 void RecorderObserver::on_lost(const bobbin::Lost& lost) noexcept {
     counters_->lost_bytes += lost.to.value - lost.from.value;
-    log_safely([&] {
+    safely([&] {
         log::error("recording " + name(lost.object) + " lost its bytes " +
                    std::to_string(lost.from.value) + " to " + std::to_string(lost.to.value) + ": " +
                    text(lost.cause));
@@ -40,26 +45,26 @@ void RecorderObserver::on_dropped(bobbin::StreamId stream, std::uint64_t records
                                   bobbin::Bytes bytes) noexcept {
     counters_->dropped_records += records;
     counters_->dropped_bytes += bytes.value;
-    log_safely([&] {
+    safely([&] {
         log::error("stream " + std::to_string(stream.value) + ": " + std::to_string(records) +
                    " frames dropped, as the disk did not keep up");
     });
 }
 
 void RecorderObserver::on_missing(bobbin::ObjectId id) noexcept {
-    log_safely([&] { log::warn("the file of recording " + name(id) + " was gone already"); });
+    safely([&] { log::warn("the file of recording " + name(id) + " was gone already"); });
 }
 
 void RecorderObserver::on_recovered(bobbin::ObjectId id, bobbin::Bytes size) noexcept {
     ++counters_->recovered;
-    log_safely([&] {
+    safely([&] {
         log::info("recording " + name(id) + " recovered: " + std::to_string(size.value) + " bytes");
     });
 }
 
 void RecorderObserver::on_quarantined(bobbin::ObjectId id, const bobbin::Error& error) noexcept {
     ++counters_->quarantined;
-    log_safely([&] { log::error("recording " + name(id) + " is damaged and set aside: " + text(error)); });
+    safely([&] { log::error("recording " + name(id) + " is damaged and set aside: " + text(error)); });
 }
 
 void RecorderObserver::on_retry(const bobbin::Error& error, unsigned attempt,
@@ -67,7 +72,7 @@ void RecorderObserver::on_retry(const bobbin::Error& error, unsigned attempt,
     ++counters_->retries;
     // The first ones, then with the powers of two: a dead disk must not fill the log.
     if ((attempt & (attempt - 1)) != 0) return;
-    log_safely([&] {
+    safely([&] {
         const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(delay).count();
         log::warn(text(error) + "; attempt " + std::to_string(attempt) + ", again in " +
                   std::to_string(ms) + " ms");
@@ -76,16 +81,16 @@ void RecorderObserver::on_retry(const bobbin::Error& error, unsigned attempt,
 
 void RecorderObserver::on_degraded(const bobbin::Error& error) noexcept {
     counters_->is_degraded = true;
-    log_safely([&] { log::error("the data directory does not take what it should: " + text(error)); });
+    safely([&] { log::error("the data directory does not take what it should: " + text(error)); });
 }
 
 void RecorderObserver::on_restored() noexcept {
     counters_->is_degraded = false;
-    log_safely([] { log::info("the data directory works again"); });
+    safely([] { log::info("the data directory works again"); });
 }
 
 void RecorderObserver::on_retention_unmet(bobbin::StreamId stream, bobbin::Bytes over) noexcept {
-    log_safely([&] {
+    safely([&] {
         log::warn("stream " + std::to_string(stream.value) + " is " + std::to_string(over.value) +
                   " bytes over its quota, and nothing of it may be deleted");
     });

@@ -4,9 +4,30 @@
 #include <bobbin/core/observer.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 namespace nvr {
+
+/// Tells one listener what was deleted. Internally synchronised.
+class Deletions {
+public:
+    using Listener = std::function<void(bobbin::ObjectId)>;
+    void listen(Listener listener) {
+        const std::lock_guard lock{mutex_};
+        listener_ = std::move(listener);
+    }
+    void tell(bobbin::ObjectId id) {
+        const std::lock_guard lock{mutex_};
+        if (listener_) listener_(id);
+    }
+
+private:
+    std::mutex mutex_;
+    Listener listener_;
+};
 
 /// What the engine told, counted. Copies share the numbers.
 struct EngineCounters {
@@ -14,6 +35,7 @@ struct EngineCounters {
         recovered{0}, quarantined{0}, lost_bytes{0}, dropped_records{0}, dropped_bytes{0}, retries{0},
         errors{0};
     std::atomic<bool> is_degraded{false};
+    Deletions deletions;
 };
 
 /// Counts, and logs what an operator should know.
@@ -27,7 +49,7 @@ public:
         counters_->committed_bytes += size.value;
     }
     void on_commit(const bobbin::CommitReport&) noexcept { ++counters_->commits; }
-    void on_deleted(bobbin::ObjectId) noexcept { ++counters_->deleted; }
+    void on_deleted(bobbin::ObjectId) noexcept;
     void on_removed(bobbin::ObjectId) noexcept { ++counters_->removed; }
     void on_split(bobbin::ObjectId, bobbin::ObjectId, bobbin::EndReason) noexcept;
     void on_lost(const bobbin::Lost&) noexcept;

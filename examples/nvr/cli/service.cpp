@@ -85,7 +85,10 @@ struct Service::Parts {
     }
 
     /// First of all: a request must not see what is going away.
-    ~Parts() { server.reset(); }
+    ~Parts() {
+        server.reset();
+        counters->deletions.listen({});
+    }
 
     void start_cameras(const std::vector<Camera>& cameras) {
         std::uint32_t count = 0, number = 0;
@@ -110,8 +113,10 @@ struct Service::Parts {
 
     void start_server() {
         footage.emplace(catalog, entries, syncer->reader());
+        const auto files = std::make_shared<ObjectFiles>(syncer->reader(), store);
+        counters->deletions.listen([files](ObjectId id) { files->forget(id); });
         router = make_router(Authorisation{{server->is_loopback(), options.allow_unauthenticated}},
-                             ApiParts{*footage, std::make_shared<ObjectFiles>(syncer->reader(), store), statuses});
+                             ApiParts{*footage, files, statuses});
         server->start();
     }
 

@@ -26,7 +26,7 @@ function badge(status) {
   const milliseconds = status.lastFrameAgeMs;
   const isLive = status.state === 'recording' && milliseconds < 5000;
   const quality = isLive ? 'good' : milliseconds !== undefined && milliseconds < 30000 ? 'warn' : 'bad';
-  const text = milliseconds === undefined ? status.state : isLive ? 'live' : `${format.age(milliseconds)} ago`;
+  const text = milliseconds === undefined ? status.state : isLive ? `live · ${format.age(milliseconds)}` : `${format.age(milliseconds)} ago`;
   const made = element('span', `badge ${quality}`, text);
   made.title = milliseconds === undefined ? 'No frame yet' : `The last frame came ${format.age(milliseconds)} ago`;
   return made;
