@@ -8,7 +8,7 @@
 
 using namespace bobbin;
 
-namespace {
+namespace docs_policies {
 
 // [file]
 /// Counts what passes.
@@ -81,7 +81,9 @@ struct PlaceRows {
         return tx.run("insert into place values (?1, ?2) on conflict do nothing", id, facts.place);
     }
     template <class Counts>
-    Result<void> advance(SqliteTransaction&, ObjectId, const Counts&) { return {}; }
+    Result<void> advance(SqliteTransaction&, ObjectId, const Counts&) {
+        return {};
+    }
     template <class Counts>
     Result<void> commit(SqliteTransaction& tx, ObjectId id, const Counts&, const Facts* facts) {
         if (!facts) return {};  // recovered: what begin has written stays
@@ -91,7 +93,9 @@ struct PlaceRows {
         return tx.run("delete from place where object = ?1", id);
     }
     template <class Counts>
-    Facts split(const Facts& facts, const Counts&, const Counts&) const { return facts; }
+    Facts split(const Facts& facts, const Counts&, const Counts&) const {
+        return facts;
+    }
 };
 // [rows]
 
@@ -119,7 +123,8 @@ struct LossCounter : NullObserver {
 // [observer]
 
 // [compose]
-using Recorder = Archive<Counted<NoOp<PosixFile>>, Adler32, SqliteStore, PlaceRows, EverySecond, LossCounter>;
+using Recorder =
+    Archive<Counted<NoOp<PosixFile>>, Adler32, SqliteStore, PlaceRows, EverySecond, LossCounter>;
 
 Result<Recorder::Syncer> open(const std::string& place, Committer<SqliteStore>& committer,
                               const LossCounter& losses) {
@@ -132,6 +137,5 @@ Result<SqliteStore> open_store(const std::string& path) {
 
 static_assert(FilePolicy<Counted<PosixFile>> && Digest<Adler32> && Retry<EverySecond> &&
               Observer<LossCounter> && Rows<PlaceRows, SqliteTransaction, NullIndex::Counts>);
-static_assert(std::is_same_v<Recorder, Recorder> && sizeof(&open) != 0 && sizeof(&open_store) != 0);
 
-}  // namespace
+}  // namespace docs_policies
