@@ -23,5 +23,7 @@ export function recordings(uuid, stream, from, to, splitMinutes) {
 
 export function movie(uuid, stream, recording) {
   const last = recording.endId === undefined ? '' : `-${recording.endId}`;
-  return `/api/cameras/${uuid}/${stream}/view.mp4?s=${recording.startId}${last}%40${recording.openId}`;
+  // What grows is bounded to what it is now, so that a player that seeks finds the same file.
+  const part = recording.growing ? `.0-${recording.endTime90k - recording.startTime90k}` : '';
+  return `/api/cameras/${uuid}/${stream}/view.mp4?s=${recording.startId}${last}%40${recording.openId}${part}`;
 }

@@ -55,7 +55,10 @@ async function refreshCameras() {
   const top = await api.top();
   format.useTimeZone(top.timeZoneName);
   byId('health').textContent = `${format.clock(top.serverTime90k)} · ${top.timeZoneName}`;
-  if (!state.camera && top.cameras.length) choose(top.cameras[0]);
+  if (!state.camera && top.cameras.length) {
+    choose(top.cameras.find(camera => camera.shortName === wanted?.camera) || top.cameras[0]);
+    state.day = wanted?.day;
+  }
   const focused = [...cameraList.children].findIndex(item => item.contains(document.activeElement));
   cameraList.replaceChildren(...top.cameras.map(camera => {
     const item = element('li');
@@ -67,6 +70,23 @@ async function refreshCameras() {
   if (focused >= 0) cameraList.children[focused]?.firstChild.focus();
   if (!top.cameras.length) showEmpty('No cameras yet. Start the recorder with --camera NAME=URL to add one.');
 }
+
+// The address says what is shown: #CAMERA@DAYTTIME
+const place = {
+  read() {
+    const found = /^#(.+)@(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)$/.exec(location.hash);
+    if (!found) return undefined;
+    try {
+      return {camera: decodeURIComponent(found[1]), day: found[2], clock: found[3]};
+    } catch {
+      return undefined;
+    }
+  },
+  write(camera, ticks) {
+    history.replaceState(null, '', `#${encodeURIComponent(camera.shortName)}@${format.day(ticks)}T${format.clock(ticks)}`);
+  },
+};
+let wanted = place.read();
 
 function choose(camera) {
   state.camera = camera;
@@ -85,14 +105,14 @@ function showEmpty(text) {
 
 function fillDays() {
   const names = Object.keys(state.days).sort().reverse();
-  const wanted = state.day && state.days[state.day] ? state.day : '';
+  const chosen = state.days[state.day] && state.day !== names[0] ? state.day : '';
   const options = names.map((name, i) => {
     const option = element('option', '', `${name} · ${format.length(state.days[name].totalDuration90k)}`);
     option.value = i === 0 ? '' : name;  // the newest stays the newest when midnight passes
     return option;
   });
   if (document.activeElement !== daySelect) daySelect.replaceChildren(...options);
-  daySelect.value = wanted;
+  daySelect.value = chosen;
   return names[0];
 }
 
@@ -112,7 +132,17 @@ async function refreshList() {
   byId('empty').hidden = true;
   const scroll = document.activeElement?.dataset?.start;
   list.replaceChildren(...found.recordings.map(r => row(camera, stream, r, found.videoSampleEntries[r.videoSampleEntryId])));
+  showWanted(found.recordings);
   if (scroll) list.querySelector(`[data-start="${CSS.escape(scroll)}"]`)?.focus();
+}
+
+function showWanted(recordings) {
+  if (!wanted) return;
+  const moment = `${wanted.day} ${wanted.clock}`;
+  wanted = undefined;
+  const text = ticks => `${format.day(ticks)} ${format.clock(ticks)}`;
+  const found = recordings.findIndex(r => text(r.startTime90k) <= moment && moment <= text(r.endTime90k));
+  if (found >= 0) list.children[found].querySelector('.play').click();
 }
 
 function row(camera, stream, recording, entry) {
@@ -133,6 +163,7 @@ function row(camera, stream, recording, entry) {
     state.picked = key;
     for (const other of list.querySelectorAll('.picked')) other.classList.remove('picked');
     line.classList.add('picked');
+    place.write(camera, recording.startTime90k);
     player.play({name: camera.shortName, url, recording, entry});
   });
   const get = element('a', 'get', 'Download');

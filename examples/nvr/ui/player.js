@@ -17,6 +17,15 @@ function complain(text) {
 
 video.addEventListener('error', () => {
   if (!current) return;
+  // Once again: a recording may have been completed in between, and is another file then.
+  if (!current.isRetried && video.currentTime > 0) {
+    const at = video.currentTime;
+    current.isRetried = true;
+    video.src = current.url;
+    video.currentTime = at;
+    video.play().catch(() => {});
+    return;
+  }
   const isH265 = current.entry && current.entry.codec.startsWith('hvc1');
   if (isH265 && video.canPlayType(`video/mp4; codecs="${current.entry.codec}"`) === '')
     complain('This recording is H.265 video, which this browser does not play. Download it and play it with another program, or use a browser that has H.265.');
@@ -25,7 +34,7 @@ video.addEventListener('error', () => {
 });
 
 export function play({name, url, recording, entry}) {
-  current = {entry};
+  current = {entry, url, isRetried: false};
   trouble.hidden = true;
   stage.hidden = false;
   const when = `${format.day(recording.startTime90k)} ${format.clock(recording.startTime90k)}`;
