@@ -60,12 +60,9 @@ std::string footage_path(const std::string& directory) { return directory + "/fo
 // From the ground up: what stands later is ended first.
 struct Service::Parts {
     explicit Parts(ServiceOptions given)
-        : options{std::move(given)}, store{open_store(options.directory)} {
-        server.emplace(options.server, [this](const http::Request& r) { return router->answer(r); });
-        if (!server->is_loopback() && !options.allow_unauthenticated)
-            throw ServiceError{"refusing to listen on " + options.server.host +
-                               ": no user can log in yet, so everybody on the network could watch. Listen on "
-                               "127.0.0.1, or say --allow-unauthenticated if that is what you want"};
+        : options{std::move(given)},
+          server{std::in_place, options.server, [this](const http::Request& r) { return router->answer(r); }},
+          store{open_store(checked_directory())} {
         need(entries.load(store), "cannot read the catalog", store.path());
         for (const auto& camera : options.cameras)
             need(catalog.put_camera(camera.name, camera.url, options.retain),
@@ -88,6 +85,15 @@ struct Service::Parts {
     ~Parts() {
         server.reset();
         counters->deletions.listen({});
+    }
+
+    /// Before anything is made in it.
+    const std::string& checked_directory() const {
+        if (!server->is_loopback() && !options.allow_unauthenticated)
+            throw ServiceError{"refusing to listen on " + options.server.host +
+                               ": no user can log in yet, so everybody on the network could watch. Listen on "
+                               "127.0.0.1, or say --allow-unauthenticated if that is what you want"};
+        return options.directory;
     }
 
     void start_cameras(const std::vector<Camera>& cameras) {
