@@ -218,7 +218,7 @@ private:
             tell(Disagreement::unreadable, row.id, status.error());
             return;
         }
-        if (status->size < row.size || (status->size > row.size && !row.may_be_longer)) {
+        if (status->size != row.size) {
             finding_ = {};
             finding_.kind = Disagreement::wrong_size;
             finding_.object = row.id;

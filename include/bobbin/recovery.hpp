@@ -6,9 +6,36 @@
 #include <bobbin/detail/restore_mark.hpp>
 #include <bobbin/digest/blocks.hpp>
 
+#include <string>
 #include <vector>
 
 namespace bobbin {
+
+/// What a directory says of itself and what the store says of it, field by field: for the one who
+/// has to find out why it was refused.
+/// @errors of the directory and the store
+/// @allocates the text
+template <Directory Place, MetadataStore Store>
+Result<std::string> explain_identity(Place& directory, Store& store) {
+    auto found = directory.read_identity();
+    if (!found) return found.error();
+    std::string text = "the directory says: ";
+    text += *found ? describe(**found) : "nothing, there is no identity file";
+    text += "; the store says: store " + to_string(store.uuid());
+    if (!*found) return text;
+    auto tx = store.begin();
+    if (!tx) return tx.error();
+    auto row = tx->directory((*found)->directory);
+    if (!row) return row.error();
+    if (!*row)
+        text += ", no such directory";
+    else if ((*row)->last_open.value == 0)
+        text += ", directory " + std::to_string((*row)->id.value) + ", no complete open";
+    else
+        text += ", directory " + std::to_string((*row)->id.value) + ", last complete open " +
+                std::to_string((*row)->last_open.value) + " (" + to_string((*row)->last_open_uuid) + ")";
+    return text;
+}
 
 namespace detail {
 

@@ -89,14 +89,15 @@ public:
 
     Reader reader() noexcept { return Reader{state()}; }
 
-    /// Waits until the object is acknowledged.
+    /// Waits until the object is acknowledged; `no_object` is at once.
     /// @errors `object_lost`, `object_unknown`, `deadline_passed`; of the store
     Result<void> wait(ObjectId id, std::chrono::nanoseconds within) {
+        if (id == no_object) return {};
         const auto deadline = state().now() + within;
         Lock lock{state().mutex};
         for (;;) {
-            if (const auto lost = state().lost.find(id); lost != state().lost.end())
-                return lost->second;
+            for (const auto& [lost, error] : state().lost)
+                if (lost == id) return error;
             if (!state().outstanding.contains(id)) break;
             if (state().now() >= deadline) return Error{Errc::deadline_passed, Operation::wait, id};
             lock.unlock();
@@ -144,6 +145,17 @@ public:
     }
 
     DirectoryId directory() const noexcept { return parts_->state.id; }
+
+    /// One line for people, with the path of the directory or of the store.
+    std::string describe(const Error& error) const {
+        auto& state = parts_->state;
+        if constexpr (requires(Store& store) { store.describe(error); })
+            if (error.domain == Domain::sqlite || error.operation == Operation::commit)
+                return state.line.store().describe(error);
+        if constexpr (requires { state.directory.path(); })
+            return bobbin::describe(error, state.directory.path());
+        return bobbin::describe(error);
+    }
     typename C::Observer& observer() noexcept { return state().policy.observer; }
 
 private:

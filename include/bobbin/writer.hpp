@@ -51,7 +51,9 @@ public:
     /// @param bytes 1 to 2^31 of them
     /// @errors `sample_empty`, `sample_too_large`, what the index encoder refuses (nothing is taken);
     ///   `deadline_passed` (nothing is taken; try again); `out_of_memory`. With `WhenFull::drop`,
-    ///   records without room are left out and told by `on_dropped`; that is no error.
+    ///   records without room are left out and told by `on_dropped`; that is no error. Nor is it
+    ///   where a file had to be given up in the middle of a group: the rest of that group is left
+    ///   out, whatever the option.
     Result<void> append(ByteView bytes, Record record = {}) {
         return appender().append(bytes, record, [this] {
             const bool moved = worker_->step();

@@ -51,6 +51,10 @@ BOOST_AUTO_TEST_CASE(a_directory_restored_from_an_older_copy_is_refused) {
     auto again = bench.store->reopen();
     Bench::Committer line{again, bench.clock};
     BOOST_TEST(open(bench, again, line, true).error().is(Errc::directory_mismatch));
+    const auto why = explain_identity(*at, again);
+    BOOST_TEST_REQUIRE(why.has_value());
+    BOOST_TEST(why->find("last complete open 1 (") != std::string::npos, *why);
+    BOOST_TEST(why->find("last complete open 2 (") != std::string::npos, *why);
 }
 
 BOOST_AUTO_TEST_CASE(a_store_restored_from_an_older_copy_is_refused) {

@@ -221,11 +221,25 @@ inline ObjectId record(Life& life, Life::Archive::Writer& writer, std::size_t fi
     return *id;
 }
 
+/// A committed object, without a connection of its own for each look.
+inline Result<Life::Archive::Reader::Object> open_in(Life& life, Life::Store::Transaction& tx,
+                                                     const ObjectRow& row) {
+    auto index = tx.pieces(row.id, PieceKind::index);
+    auto pieces = tx.pieces(row.id, PieceKind::block_digests);
+    if (!index || !pieces) return Error{Errc::store_invariant, Operation::query, row.id};
+    auto digests = join_digest_pieces(*pieces, Crc32c::size);
+    if (!digests) return digests.error();
+    auto directory = FsDirectory<Life::TracedFs>::open("/sim/footage", RootMode::existing, life.traced);
+    auto file = directory->open(row.id);
+    if (!file) return file.error();
+    return Life::Archive::Reader::Object{row, std::move(*file), std::move(*index), std::move(*digests)};
+}
+
 /// Checks one committed object: whole records, one after the other, unchanged.
-inline void check_object(Life& life, ObjectId id, std::uint64_t at_least, bool exactly,
-                         Failures& failures) {
-    const auto name = std::string{ObjectName{id}.c_str()};
-    auto object = life.syncer->reader().open(id);
+inline void check_object(Life& life, Life::Store::Transaction& tx, const ObjectRow& row,
+                         std::uint64_t at_least, bool exactly, Failures& failures) {
+    const auto id = row.id;
+    auto object = open_in(life, tx, row);
     if (!object) return failures.add("object cannot be opened: " + describe(object.error()));
     if (object->size().value < at_least || (exactly && object->size().value != at_least))
         return failures.add("object has another size than acknowledged");
@@ -252,47 +266,44 @@ inline void check_object(Life& life, ObjectId id, std::uint64_t at_least, bool e
 
 /// What must hold after a recovery, whatever came before.
 inline void check_all(Life& life, const Promise& promise, Failures& failures) {
+    auto begun = life.store->begin();
+    if (!begun) return failures.add("no transaction: " + life.store->describe(begun.error()));
+    auto& tx = *begun;
     const auto row_of = [&](ObjectId id) -> std::optional<ObjectRow> {
-        auto row = life.store->object(id);
+        auto row = tx.object(id);
         if (!row) failures.add("row cannot be read: " + life.store->describe(row.error()));
         return row ? *row : std::nullopt;
     };
-    for (const auto& [id, size] : promise.whole) {
+    const auto check_promised = [&](ObjectId id, std::uint64_t size, bool whole) {
         const auto row = row_of(id);
         if (row && row->state == ObjectState::committed)
-            check_object(life, id, size, true, failures);
+            check_object(life, tx, *row, size, whole, failures);
         else if (!promise.may_go.contains(id))
-            failures.add("an acknowledged object is lost");
-    }
-    for (const auto& [id, size] : promise.marked) {
-        const auto row = row_of(id);
-        if (row && row->state == ObjectState::committed)
-            check_object(life, id, size, false, failures);
-        else if (!promise.may_go.contains(id))
-            failures.add("a marked object is lost");
-    }
+            failures.add(whole ? "an acknowledged object is lost" : "a marked object is lost");
+    };
+    for (const auto& [id, size] : promise.whole) check_promised(id, size, true);
+    for (const auto& [id, size] : promise.marked) check_promised(id, size, false);
     for (const auto id : promise.deleted)
         if (row_of(id)) failures.add("a deleted object came back");
 
-    auto tx = life.store->begin();
-    if (!tx) return failures.add("no transaction: " + life.store->describe(tx.error()));
     for (const auto state : {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined})
-        if (auto left = tx->in_state(DirectoryId{1}, state); !left || !left->empty())
+        if (auto left = tx.in_state(DirectoryId{1}, state); !left || !left->empty())
             failures.add(state == ObjectState::quarantined
                              ? "something was quarantined: " + life.syncer->observer().quarantined
                              : "recovery left something undone");
-    auto usage = tx->usage();
-    auto streams = tx->streams();
+    auto usage = tx.usage();
+    auto streams = tx.streams();
     if (!usage || !streams) return failures.add("usage cannot be read");
     std::set<ObjectId> known;
     for (const auto& stream : *streams) {
-        auto rows = life.store->objects(stream.id, 0, UINT32_MAX);
+        auto rows = tx.oldest(stream.id, 1000);
         if (!rows) return failures.add("rows cannot be listed");
         std::uint64_t allocated = 0;
         for (const auto& row : *rows) {
             known.insert(row.id);
             allocated += row.allocated.value;
-            if (!promise.whole.contains(row.id)) check_object(life, row.id, 0, false, failures);
+            if (!promise.whole.contains(row.id) && !promise.marked.contains(row.id))
+                check_object(life, tx, row, 0, false, failures);
         }
         for (const auto& row : *usage)
             if (row.stream == stream.id &&

@@ -33,7 +33,7 @@ public:
         if (bytes.size() > largest_record)
             return Error{Errc::sample_too_large, Operation::append, stream_.id};
         Lock lock{state_.mutex};
-        const bool starts_group = typename C::Index{}.starts_group(record);
+        const bool starts_group = stream_.prototype.starts_group(record);
         if (stream_.skips_to_group && !starts_group) {
             drop(bytes, record);
             return {};
@@ -134,6 +134,7 @@ private:
         state_.outstanding.emplace(id, object);
         stream_.current = std::move(object);
         ++stream_.next;
+        state_.wake_worker();  // so that it knows when the first mark is due
     }
 
     /// Undoes `open_object` where the first record was refused: nothing of it has been seen.

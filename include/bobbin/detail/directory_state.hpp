@@ -55,6 +55,7 @@ struct StreamState {
     std::deque<std::shared_ptr<Growing<C>>> objects;  ///< not handed on yet, oldest first
     std::shared_ptr<Growing<C>> current;              ///< the one that takes records
     typename C::Facts next_facts{};                   ///< of the next object
+    typename C::Index prototype{};                    ///< tells where groups start
     bool skips_to_group = false;
     // What was dropped since the last object that was stored.
     typename C::Facts split_facts{};
@@ -115,7 +116,7 @@ struct DirectoryState {
     /// Begun and not settled.
     std::unordered_map<ObjectId, Object> outstanding;
     /// Will never be whole; the last thousand.
-    std::map<ObjectId, Error> lost;
+    std::deque<std::pair<ObjectId, Error>> lost;
     std::optional<Error> first_error;
 
     typename Port<typename C::Transaction>::Changes outbox;
@@ -139,8 +140,8 @@ struct DirectoryState {
 
     void lose(ObjectId object, const Error& error) {
         outstanding.erase(object);
-        lost.insert_or_assign(object, error);
-        if (lost.size() > 1000) lost.erase(lost.begin());
+        lost.emplace_back(object, error);
+        if (lost.size() > 1000) lost.pop_front();
         progress.notify_all();
     }
 

@@ -5,7 +5,7 @@
 #include <bobbin/digest/concept.hpp>
 
 #include <algorithm>
-#include <cstring>
+#include <span>
 #include <vector>
 
 namespace bobbin {
@@ -48,17 +48,16 @@ public:
     /// digests from there on, the open block's last. A later piece overrules an earlier one.
     /// @allocates the result
     std::vector<std::byte> piece_from(std::uint32_t first) const {
-        std::vector<std::byte> piece(8);
         const auto skip = std::min<std::size_t>(std::size_t{first} * D::size, complete_.size());
-        piece.insert(piece.end(), complete_.begin() + static_cast<std::ptrdiff_t>(skip),
-                     complete_.end());
-        if (in_block_ != 0) {
-            const auto digest = block_.finish();
-            piece.insert(piece.end(), digest.begin(), digest.end());
-        }
+        const auto complete = complete_.size() - skip;
+        const auto open = in_block_ != 0 ? D::size : 0;
+        std::vector<std::byte> piece(8 + complete + open);
         store_le(piece.data(), first);
         if constexpr (D::size != 0)
-            store_le(piece.data() + 4, static_cast<std::uint32_t>((piece.size() - 8) / D::size));
+            store_le(piece.data() + 4, static_cast<std::uint32_t>((complete + open) / D::size));
+        const auto list = std::span{piece}.subspan(8);
+        std::ranges::copy(std::span{complete_}.subspan(skip), list.begin());
+        if (open != 0) std::ranges::copy(block_.finish(), list.last(open).begin());
         return piece;
     }
 

@@ -62,21 +62,23 @@ public:
     static constexpr const char* lock_name = "bobbin-lock";
 
     /// @errors of the file system: the path does not exist, is no directory, may not be entered
+    /// @allocates the path
     static Result<FsDirectory> open(const std::string& path, RootMode mode = RootMode::existing,
-                                    Fs fs = {}) noexcept {
+                                    Fs fs = {}) {
         auto handle =
             detail::uninterrupted([&] { return fs.open_root(path.c_str(), mode); });
         if (!handle) return handle.error();
-        return FsDirectory{std::move(fs), *handle};
+        return FsDirectory{std::move(fs), *handle, path};
     }
 
     FsDirectory(FsDirectory&& other) noexcept
         : fs_{other.fs_}, handle_{std::exchange(other.handle_, no_file)},
-          lock_{std::exchange(other.lock_, no_file)} {}
+          lock_{std::exchange(other.lock_, no_file)}, path_{std::move(other.path_)} {}
     FsDirectory& operator=(FsDirectory&& other) noexcept {
         std::swap(fs_, other.fs_);
         std::swap(handle_, other.handle_);
         std::swap(lock_, other.lock_);
+        std::swap(path_, other.path_);
         return *this;
     }
     ~FsDirectory() {
@@ -148,6 +150,7 @@ public:
     Result<std::vector<std::string>> list() const { return fs_.list(handle_); }
     Result<SpaceStatus> space() const noexcept { return fs_.space(handle_); }
     FileHandle handle() const noexcept { return handle_; }
+    const std::string& path() const noexcept { return path_; }
     const Fs& fs() const noexcept { return fs_; }
 
     static bool is_own_name(std::string_view name) noexcept {
@@ -155,7 +158,8 @@ public:
     }
 
 private:
-    FsDirectory(Fs fs, FileHandle handle) noexcept : fs_{std::move(fs)}, handle_{handle} {}
+    FsDirectory(Fs fs, FileHandle handle, std::string path) noexcept
+        : fs_{std::move(fs)}, handle_{handle}, path_{std::move(path)} {}
 
     Result<FileHandle> open_at(const char* name, OpenMode mode) const noexcept {
         return detail::uninterrupted([&] { return fs_.open_at(handle_, name, mode); });
@@ -170,6 +174,7 @@ private:
     mutable Fs fs_;
     FileHandle handle_ = no_file;
     FileHandle lock_ = no_file;
+    std::string path_;
 };
 
 }  // namespace bobbin

@@ -40,8 +40,6 @@ struct ObjectRow {
     EndReason end_reason = EndReason::growing;
     bool is_protected = false;
     bool is_recovered = false;
-    /// The file may be longer than `size`: it was given up at a mark.
-    bool may_be_longer = false;
     Bytes size;       ///< of data that counts: all of it, or up to the last mark
     Bytes allocated;  ///< `size` rounded up to the blocks of its file system
     FormatId index_format;

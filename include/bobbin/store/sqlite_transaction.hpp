@@ -305,17 +305,16 @@ private:
         if (!digest) return digest.error();
         return db_->run(
             "insert into object (id, directory, open, state, end_reason, protected, recovered, "
-            "may_be_longer, size, allocated, index_format, digest_format, digest) "
-            "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
+            "size, allocated, index_format, digest_format, digest) "
+            "values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "
             "on conflict (id) do update set directory = excluded.directory, open = excluded.open, "
             "state = excluded.state, end_reason = excluded.end_reason, "
             "protected = excluded.protected, recovered = excluded.recovered, "
-            "may_be_longer = excluded.may_be_longer, size = excluded.size, "
-            "allocated = excluded.allocated, index_format = excluded.index_format, "
+            "size = excluded.size, allocated = excluded.allocated, index_format = excluded.index_format, "
             "digest_format = excluded.digest_format, digest = excluded.digest",
             row.id, row.directory, row.open, static_cast<int>(row.state),
-            static_cast<int>(row.end_reason), row.is_protected, row.is_recovered, row.may_be_longer,
-            row.size, row.allocated, *index, *digest, row.digest.view());
+            static_cast<int>(row.end_reason), row.is_protected, row.is_recovered, row.size,
+            row.allocated, *index, *digest, row.digest.view());
     }
 
     detail::SqliteCore* core_;

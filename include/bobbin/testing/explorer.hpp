@@ -73,13 +73,16 @@ public:
     }
 
     /// A disk on which the scenario is prepared.
-    SimFs prepared() const {
-        SimFs fs{options_.disk};
-        if constexpr (requires { scenario_.prepare(fs); }) {
-            scenario_.prepare(fs);
-            fs.settle();
+    SimFs prepared() {
+        if (!prepared_) {
+            SimFs fs{options_.disk};
+            if constexpr (requires { scenario_.prepare(fs); }) {
+                scenario_.prepare(fs);
+                fs.settle();
+            }
+            prepared_ = fs.disk();
         }
-        return fs;
+        return SimFs{*prepared_};
     }
 
     /// Explores `run(promise)`, which works on `fs`; barriers at which `counts()` is false are not
@@ -107,6 +110,7 @@ public:
     const ExploreReport& report() const noexcept { return report_; }
 
 private:
+    std::optional<SimDisk> prepared_;
     /// Of one process: how deep it is in crashes and what led there.
     struct Life {
         unsigned depth = 0;

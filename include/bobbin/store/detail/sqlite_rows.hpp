@@ -22,7 +22,7 @@ struct SqlText {
 template <std::size_t Size>
 consteval auto select_objects(const char (&rest)[Size]) {
     constexpr std::string_view head =
-        "select id, directory, open, state, end_reason, protected, recovered, may_be_longer, size, "
+        "select id, directory, open, state, end_reason, protected, recovered, size, "
         "allocated, index_format, digest_format, digest from object where ";
     SqlText<head.size() + Size - 1> sql;
     auto at = std::ranges::copy(head, sql.text.begin()).out;
@@ -81,7 +81,7 @@ inline Result<std::optional<std::uint32_t>> format_number(SqliteConnection& db, 
 inline Result<ObjectRow> read_object(SqliteConnection& db, const SqliteStatement& at) {
     using Number = std::uint8_t;
     using Format = std::optional<std::uint32_t>;
-    const auto columns = at.row<ObjectId, DirectoryId, OpenId, Number, Number, bool, bool, bool,
+    const auto columns = at.row<ObjectId, DirectoryId, OpenId, Number, Number, bool, bool,
                                 Bytes, Bytes, Format, Format, ByteView>();
     // About the object, if only its number is good.
     const auto id = at.row<ObjectId>();
@@ -89,7 +89,7 @@ inline Result<ObjectRow> read_object(SqliteConnection& db, const SqliteStatement
                         id ? Subject{std::get<0>(*id)} : Subject{}};
     if (!columns) return damaged;
     const auto& [number, directory, open, state, end_reason, is_protected, is_recovered,
-                 may_be_longer, size, allocated, index_format, digest_format, digest] = *columns;
+                 size, allocated, index_format, digest_format, digest] = *columns;
     ObjectRow row{.id = number,
                   .directory = directory,
                   .open = open,
@@ -97,7 +97,6 @@ inline Result<ObjectRow> read_object(SqliteConnection& db, const SqliteStatement
                   .end_reason = static_cast<EndReason>(end_reason),
                   .is_protected = is_protected,
                   .is_recovered = is_recovered,
-                  .may_be_longer = may_be_longer,
                   .size = size,
                   .allocated = allocated,
                   .index_format = {},

@@ -64,7 +64,6 @@ inline constexpr std::array<SqliteTable, 10> sqlite_tables{{
   end_reason integer not null check (end_reason between 0 and 6),
   protected integer not null check (protected in (0, 1)),
   recovered integer not null check (recovered in (0, 1)),
-  may_be_longer integer not null check (may_be_longer in (0, 1)),
   size integer not null check (size >= 0),
   allocated integer not null check (allocated >= size),
   index_format integer references format (id),

@@ -135,7 +135,7 @@ private:
     void rows() {
         auto [store, stream, directory, row] = base();
         row.id = ObjectId{stream, UINT32_MAX};
-        row.is_protected = row.is_recovered = row.may_be_longer = true;
+        row.is_protected = row.is_recovered = true;
         row.end_reason = EndReason::crash;
         row.size = row.allocated = no_limit - Bytes{4096};
         row.index_format = FormatId{"a-format.v123.x"};

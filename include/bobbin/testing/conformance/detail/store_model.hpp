@@ -41,7 +41,7 @@ inline ObjectRow committed_row(StreamId stream, Sequence number, DirectoryId dir
 inline bool equal(const ObjectRow& a, const ObjectRow& b) {
     const auto all = [](const ObjectRow& r) {
         return std::tie(r.id, r.directory, r.open, r.state, r.end_reason, r.is_protected,
-                        r.is_recovered, r.may_be_longer, r.size, r.allocated, r.index_format,
+                        r.is_recovered, r.size, r.allocated, r.index_format,
                         r.digest_format);
     };
     return all(a) == all(b) && a.digest == b.digest;
