@@ -181,6 +181,13 @@ BOOST_AUTO_TEST_CASE(a_crash_leaves_what_was_marked) {
     BOOST_TEST(site->entries.id_of(make_entry(128)) != found[0].sample_entry);
 }
 
+BOOST_AUTO_TEST_CASE(an_entry_that_the_tables_would_refuse_is_refused_before) {
+    auto huge = *make_entry();
+    huge.box.resize(most_entry_bytes + 1);
+    const auto begun = site->sink->begin({noon, 0, std::make_shared<const media::SampleEntry>(std::move(huge))});
+    BOOST_TEST(!begun.has_value());
+}
+
 BOOST_AUTO_TEST_CASE(what_the_engine_cut_off_keeps_its_place_in_time) {
     // As if the disk had not kept up: the rows of a recording of 3 s, of which the first second is an
     // object by itself, the next was dropped, and the last is the tail.

@@ -3,6 +3,7 @@
 
 #include "catalog/recorder.hpp"
 #include "catalog/sample_entries.hpp"
+#include "catalog/schema.hpp"
 
 #include <bobbin/media/run.hpp>
 
@@ -22,6 +23,9 @@ public:
     void source_failed(std::string text) { failure_ = std::move(text); }
 
     bobbin::Result<void> begin(const bobbin::media::RecordingStart& start) noexcept try {
+        // A row that the tables refuse would hold up the commits of all cameras.
+        if (start.entry->box.size() > most_entry_bytes)
+            return bobbin::Error{bobbin::Errc::bitstream_malformed, bobbin::Operation::begin};
         if (start.run_offset == 0) {
             run_ = std::make_shared<RunIdentity>();
             failure_.clear();

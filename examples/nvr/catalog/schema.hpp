@@ -4,10 +4,15 @@
 #include <bobbin/core/ticks.hpp>
 #include <bobbin/store/sqlite_schema.hpp>
 
+#include <cstddef>
+
 namespace nvr {
 
 /// Of any recording: what lets a range of time be found by one range of starts. The tables check it.
 inline constexpr bobbin::WallDuration longest_recording{300 * 90'000};
+
+/// Of a sample entry; the tables check it, and what comes from a camera is refused before.
+inline constexpr std::size_t most_entry_bytes = 1'048'576;
 
 /// The recorder's tables. Released steps never change; new ones are added at the end.
 inline constexpr auto nvr_schema = bobbin::schema_steps("nvr", {
