@@ -1,0 +1,29 @@
+#ifndef BOBBIN_TESTS_ENGINE_INJECTED_HPP
+#define BOBBIN_TESTS_ENGINE_INJECTED_HPP
+
+#include "scenarios.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+
+namespace engine_tests {
+
+/// Every second call of a scenario fails, from `first` on: each once and for ever. BOBBIN_REPLAY
+/// repeats one line of a report.
+inline void check_failing_calls(std::size_t number, std::uint64_t first) {
+    auto scenario = engine_scenarios()[number];
+    testing::InjectOptions options{.errors = {EIO, ENOSPC, EINTR},
+                                   .first = first,
+                                   .stride = 2,
+                                   .explore = {.depth = 1, .exhaustive_limit = 2, .samples = 1}};
+    if (const char* replay = std::getenv("BOBBIN_REPLAY")) options.explore.replay = replay;
+    const auto report = testing::inject_faults(scenario, options);
+    BOOST_TEST_MESSAGE(scenario.name << ": " << report);
+    BOOST_TEST(report.violations == 0u, scenario.name << ": " << report);
+    BOOST_TEST(report.faults > 20u);
+}
+
+}  // namespace engine_tests
+
+#endif
