@@ -1,10 +1,10 @@
 // Uses the recorder's page as a person would, in the system's Chromium, and prints what it saw as JSON:
-// node page.js BROWSER URL CAMERA RECORDINGS BITS BLOCK SEEKS [PICTURE]
+// node page.js BROWSER URL CAMERA RECORDINGS BITS BLOCK RATE SEEKS [PICTURE]
 //
 // RECORDINGS tells how many rows to wait for; SEEKS are times in seconds, with commas in between; PICTURE is a file.
 import {chromium} from 'playwright-core';
 
-const [executablePath, url, camera, recordings, bits, block, seeks, picture] = process.argv.slice(2);
+const [executablePath, url, camera, recordings, bits, block, rate, seeks, picture] = process.argv.slice(2);
 const seconds = 1000, deadline = 20 * seconds;
 const seen = {complaints: []};
 
@@ -69,6 +69,21 @@ try {
       }
       return number;
     };
+    window.frameAt = (time, deadline) => new Promise((resolve, reject) => {
+      const video = document.querySelector('video');
+      setTimeout(() => reject(new Error(`no frame at ${time} s`)), deadline);
+      video.addEventListener('seeked', () => {
+        // Drawn before it is shown, it might still be the one before.
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+          try {
+            resolve(window.shownFrame());
+          } catch (error) {
+            reject(error);
+          }
+        }));
+      }, {once: true});
+      video.currentTime = time;
+    });
   }, [Number(bits), Number(block)]);
 
   // While it plays: frames as they come, with the time that each has in the file.
@@ -92,23 +107,25 @@ try {
   seen.size = await page.evaluate(() => [document.querySelector('video').videoWidth, document.querySelector('video').videoHeight]);
   seen.sought = [];
   for (const time of seeks.split(',').map(Number)) {
-    const frame = await page.evaluate(([time, deadline]) => new Promise((resolve, reject) => {
-      const video = document.querySelector('video');
-      setTimeout(() => reject(new Error(`no frame at ${time} s`)), deadline);
-      video.addEventListener('seeked', () => {
-        // Drawn before it is shown, it might still be the one before.
-        requestAnimationFrame(() => requestAnimationFrame(() => {
-          try {
-            resolve(window.shownFrame());
-          } catch (error) {
-            reject(error);
-          }
-        }));
-      }, {once: true});
-      video.currentTime = time;
-    }), [time, deadline]);
+    const frame = await page.evaluate(([time, deadline]) => window.frameAt(time, deadline), [time, deadline]);
     seen.sought.push({time, frame});
   }
+
+  // The newest grows. It plays, and can be sought in, while it does.
+  await rows.first().getByRole('button').click();
+  await page.waitForFunction(before => {
+    const video = document.querySelector('video');
+    return video.getAttribute('src') !== before && video.currentTime > 0.3;
+  }, seen.source);
+  seen.growing = await page.evaluate(async ([rate, deadline]) => {
+    const video = document.querySelector('video'), shown = [];
+    video.pause();
+    for (const part of [0.9, 0.1, 0.5]) {
+      const time = (Math.floor(video.duration * part * rate) + 0.5) / rate;
+      shown.push({time, frame: await window.frameAt(time, deadline)});
+    }
+    return shown;
+  }, [Number(rate), deadline]);
   seen.trouble = await page.locator('[role=alert]:visible').allInnerTexts();
   if (picture) await page.screenshot({path: picture.replace(/\.png$/, '-sought.png'), fullPage: true});
 } finally {

@@ -123,12 +123,14 @@ class Scene:
     def recorder(self, directory="store", **options):
         return Recorder(self, self.path(directory), **options)
 
-    def camera(self, clip):
-        """The address of a camera that plays the clip."""
+    def camera(self, clip, url=None):
+        """A camera that plays the clip; `url` is that of one before, to come back as."""
+        port = [str(urllib.parse.urlsplit(url).port)] if url else []
         process = Process(self, self.name("camera"),
-                          [_python_with_gi(), os.path.join(os.path.dirname(__file__), "camera.py"), clip.path, clip.codec])
+                          [_python_with_gi(), "-B", os.path.join(os.path.dirname(__file__), "camera.py"), clip.path, clip.codec, *port])
         try:
-            return process.wait_for(r"^rtsp://\S+$").group(0)
+            process.url = process.wait_for(r"^rtsp://\S+$").group(0)
+            return process
         except AssertionError:
             if process.child.poll() == 77:
                 raise Skip(process.log().strip()) from None

@@ -48,7 +48,7 @@ def body(scene, browser_tests, picture=""):
     last = len(times) - 2
     seeks = [(times[i] + times[i + 1]) / 2 for i in (last // 2, 3, last - 1, 61, 60, 59, 0, last // 3)]
     done = subprocess.run(
-        [node, os.path.join(browser_tests, "page.js"), browser, f"{recorder.url}/", "door", "2", str(BITS), str(BLOCK),
+        [node, os.path.join(browser_tests, "page.js"), browser, f"{recorder.url}/", "door", "2", str(BITS), str(BLOCK), str(clip.rate),
          ",".join(f"{time:.6f}" for time in seeks), picture],
         capture_output=True, text=True, timeout=50)
     require(done.returncode == 0, f"the browser's part failed:\n{done.stdout}{done.stderr}")
@@ -62,6 +62,8 @@ def body(scene, browser_tests, picture=""):
     for kind in ("played", "sought"):
         for shown in seen[kind]:
             same(shown["frame"], expected(shown["time"]), f"{kind}: the frame at {shown['time']} s")
+    for shown in seen["growing"]:
+        same(shown["frame"], int(shown["time"] * clip.rate), f"a growing recording: the frame at {shown['time']} s")
     require(seen["played"][-1]["time"] > seen["played"][0]["time"], f"it does not play: {seen['played']}")
     recorder.stop()
     scene.check()

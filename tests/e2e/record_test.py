@@ -74,7 +74,7 @@ def recovered(recorder, lost_from, clip, what):
 
 def body(scene, codec):
     clip = Clip(scene, 25, codec) if codec == "h264" else Clip(scene, 25, codec, rate=15, size="320x180")
-    url = scene.camera(clip)
+    url = scene.camera(clip).url
 
     # Short recordings; one that grows is served, too.
     recorder = scene.recorder(cameras={"door": url}, rotate=SHORT)
