@@ -114,8 +114,7 @@ public:
     Result<void> sync(FileHandle h) noexcept {
         const auto fault = plan_->meet(Call::sync);
         if (!fault) return fs_.sync(h);
-        auto& ground = ground_of(fs_);
-        if constexpr (requires { ground.sync_failed(h); }) ground.sync_failed(h);
+        if constexpr (requires { fs_.sync_failed(h); }) fs_.sync_failed(h);
         return Error::system(fault->error, Operation::sync);
     }
     Result<void> sync_directory(FileHandle h) noexcept {
@@ -149,6 +148,12 @@ public:
         requires requires(Fs& fs) { fs.open_unseen(path); }
     {
         return fs_.open_unseen(path);
+    }
+    /// What a sync that a decorator above fails does below.
+    void sync_failed(FileHandle h) noexcept
+        requires requires(Fs& fs) { fs.sync_failed(h); }
+    {
+        fs_.sync_failed(h);
     }
     void barrier() noexcept {
         if constexpr (requires { fs_.barrier(); }) fs_.barrier();
