@@ -38,6 +38,7 @@ try {
   seen.title = await page.title();
   const card = page.getByRole('navigation', {name: 'Cameras'}).getByRole('button', {name: camera});
   await card.click();
+  seen.chosen = await card.getAttribute('aria-current');
   seen.card = await card.innerText();
   await page.getByLabel('Pieces of').selectOption({label: '1 hour'});
   const rows = page.locator('#recordings > li');

@@ -56,6 +56,7 @@ def body(scene, browser_tests, picture=""):
     same(seen["complaints"], [], "what the browser complains of")
     same(seen["trouble"], [], "what the page complains of")
     same((seen["title"], seen["size"], len(seen["rows"])), ("Bobbin", [640, 360], 2), "title, size, rows")
+    same(seen["chosen"], "true", "the camera just clicked is marked")
     require(seen["card"].startswith("door"), f"the camera's card: {seen['card']}")
     require("640 × 360" in seen["rows"][1], f"a row of the list: {seen['rows'][1]}")
     require(abs(seen["duration"] - times[-1]) < 0.1, f"{seen['duration']} s are played, the last frame is at {times[-1]} s")

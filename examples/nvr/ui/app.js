@@ -36,6 +36,7 @@ function cameraCard(camera) {
   const stream = camera.streams[state.stream] || Object.values(camera.streams)[0];
   const card = element('button', 'camera');
   card.type = 'button';
+  card.dataset.uuid = camera.uuid;
   card.setAttribute('aria-current', String(camera.uuid === state.camera?.uuid));
   const name = element('span', 'name', camera.shortName);
   card.append(name);
@@ -93,7 +94,7 @@ function choose(camera) {
   state.stream = camera.streams.main ? 'main' : Object.keys(camera.streams)[0];
   state.day = undefined;
   state.shown = '';
-  for (const card of cameraList.querySelectorAll('.camera')) card.setAttribute('aria-current', 'false');
+  for (const card of cameraList.querySelectorAll('.camera')) card.setAttribute('aria-current', String(card.dataset.uuid === camera.uuid));
   refreshList().then(() => complain(), complain);
 }
 
