@@ -68,7 +68,13 @@ public:
             if (!std::exchange(is_woken_, false)) work_.wait_for(lock, idle);
             is_woken_ = false;
         }
-        --workers_;
+        {
+            const Lock lock{mutex_};
+            --workers_;
+            done_.notify_all();
+        }
+        const Lock one_at_a_time{stepping_};
+        for (auto* port : ports_) port->on_line_stopped();
     }
     /// Makes the one thread of this committer; it stops when the handle is destroyed.
     [[nodiscard]] typename Threads::Thread start() {
@@ -189,6 +195,7 @@ public:
         work_.notify_all();
     }
 
+    bool has_thread() const noexcept override { return workers_ != 0; }
     bool help() override { return workers_ == 0 && step(); }
 
 private:

@@ -100,18 +100,10 @@ public:
                 if (lost == id) return error;
             if (!state().outstanding.contains(id)) break;
             if (state().now() >= deadline) return Error{Errc::deadline_passed, Operation::wait, id};
-            lock.unlock();
-            bool moved = parts_->port.help();
-            moved = state().line.help() || moved;
-            lock.lock();
-            if (moved) continue;
-            if (state().workers != 0) {
-                state().progress.wait_for(lock, deadline - state().now());
-            } else {
-                lock.unlock();
-                state().policy.clock.sleep_for(std::chrono::milliseconds{1});
-                lock.lock();
-            }
+            state().await_progress(lock, deadline, [&] {
+                const bool moved = parts_->port.help();
+                return state().line.help() || moved;
+            });
         }
         lock.unlock();
         auto row = state().line.store().object(id);
@@ -133,11 +125,14 @@ public:
                                          }};
         while (!stop.stop_requested()) {
             if (step()) continue;
+            const auto idle = parts_->worker.idle_time();
             Lock lock{state().mutex};
-            if (!state().has_work) state().work.wait_for(lock, parts_->worker.idle_time());
+            if (!state().has_work) state().work.wait_for(lock, idle);
             state().has_work = false;
         }
+        const Lock lock{state().mutex};
         --state().workers;
+        state().progress.notify_all();  // who waits has to help from now on
     }
     /// Makes the one thread of this syncer; it stops when the handle is destroyed.
     [[nodiscard]] typename C::Threads::Thread start() {

@@ -56,7 +56,7 @@ public:
     ///   out, whatever the option.
     Result<void> append(ByteView bytes, Record record = {}) {
         return appender().append(bytes, record, [this] {
-            const bool moved = worker_->step();
+            const bool moved = state_->workers == 0 && worker_->step();
             return state_->line.help() || moved;
         });
     }

@@ -88,14 +88,7 @@ private:
             if (state_.now() >= deadline)
                 return Error{Errc::deadline_passed, Operation::append, stream_.id};
             state_.wake_worker();
-            if (state_.workers == 0) {
-                lock.unlock();
-                const bool moved = help();
-                if (!moved) state_.policy.clock.sleep_for(std::chrono::milliseconds{1});
-                lock.lock();
-            } else {
-                state_.progress.wait_for(lock, deadline - state_.now());
-            }
+            state_.await_progress(lock, deadline, help);
         }
     }
 

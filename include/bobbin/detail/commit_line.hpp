@@ -33,6 +33,7 @@ struct CommitLine {
     /// Deletes the oldest that may go from `directory`, whatever the limits say.
     virtual void make_room(DirectoryId directory) noexcept = 0;
     virtual void wake() noexcept = 0;
+    virtual bool has_thread() const noexcept = 0;
     /// Steps, if no thread does. @returns whether anything was done
     virtual bool help() = 0;
 };

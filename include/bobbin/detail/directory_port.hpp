@@ -85,6 +85,11 @@ public:
 
     bool help() override { return state_.workers == 0 && worker_.step(); }
 
+    void on_line_stopped() noexcept override {
+        const Lock lock{state_.mutex};
+        state_.progress.notify_all();
+    }
+
     Result<void> remove_rows(Transaction& tx, ObjectId id) override {
         return state_.policy.rows.remove(tx, id);
     }

@@ -6,7 +6,9 @@
 #include <bobbin/detail/growing.hpp>
 #include <bobbin/store/uuid.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -131,6 +133,21 @@ struct DirectoryState {
     void wake_worker() noexcept {
         has_work = true;
         work.notify_all();
+    }
+
+    /// Waits until something may have changed. Where a thread is missing, `help` does what it would
+    /// do, with the lock given up, and tells whether anything moved; else the lock is held from the
+    /// caller's look to the wait, so that no notification comes in between.
+    template <class Help>
+    void await_progress(Lock& lock, MonotonicTime deadline, Help&& help) {
+        if (workers != 0 && line.has_thread()) {
+            progress.wait_for(
+                lock, std::min<std::chrono::nanoseconds>(deadline - now(), std::chrono::hours{1}));
+            return;
+        }
+        lock.unlock();
+        if (!help()) policy.clock.sleep_for(std::chrono::milliseconds{1});
+        lock.lock();
     }
 
     void note_error(const Error& error) noexcept {

@@ -63,6 +63,8 @@ struct Port {
     virtual std::optional<Error> take_error() noexcept = 0;
     /// Steps, if no thread does. @returns whether anything was done
     virtual bool help() = 0;
+    /// The committer's thread has stopped: those who wait have to help from now on.
+    virtual void on_line_stopped() noexcept = 0;
     virtual Result<void> remove_rows(Transaction& tx, ObjectId id) = 0;
     /// Bytes that a stream's growing objects take here.
     virtual Bytes growing(StreamId stream) noexcept = 0;

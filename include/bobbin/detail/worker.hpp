@@ -32,7 +32,9 @@ public:
     }
 
     /// How long until a step may have something to do.
-    std::chrono::nanoseconds idle_time() noexcept {
+    std::chrono::nanoseconds idle_time() {
+        const Lock one_at_a_time{stepping_};
+        const Lock lock{state_.mutex};
         std::chrono::nanoseconds most = std::chrono::seconds{1};
         const auto now = state_.now();
         if (!state_.removed.empty()) most = std::min(most, directory_not_before_ - now);
