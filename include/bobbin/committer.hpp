@@ -118,13 +118,20 @@ public:
     // What syncers ask; see detail/commit_line.hpp.
     void attach(detail::Port<Transaction>& port) override {
         const Lock one_at_a_time{stepping_};
+        port.attached = ++attached_;
         ports_.push_back(&port);
     }
 
     void detach(detail::Port<Transaction>& port) noexcept override {
-        const Lock one_at_a_time{stepping_};
-        std::erase(ports_, &port);
-        if (batch_) std::erase_if(batch_->parts, [&](const Part& part) { return part.port == &port; });
+        {
+            const Lock one_at_a_time{stepping_};
+            std::erase(ports_, &port);
+            if (batch_)
+                std::erase_if(batch_->parts, [&](const Part& part) { return part.port == &port; });
+        }
+        Lock lock{mutex_};
+        while (std::ranges::find(helped_, &port) != helped_.end())
+            done_.wait_for(lock, std::chrono::seconds{1});
     }
 
     Result<Sequence> claim(StreamId stream) override {
@@ -207,6 +214,12 @@ private:
         Port* port;
         typename Port::Changes changes;
         std::vector<ObjectId> gone;
+    };
+    /// A directory that a `flush` waits for. It may go meanwhile.
+    struct Wait {
+        Port* port;
+        std::uint64_t attached;
+        std::uint64_t ticket;
     };
     struct Batch {
         std::vector<Part> parts;
@@ -438,30 +451,52 @@ private:
 
     Result<void> settle(std::chrono::nanoseconds within, bool quiet) {
         const auto deadline = clock_.monotonic() + within;
-        std::vector<std::pair<Port*, std::uint64_t>> waits;
+        std::vector<Wait> waits;
         {
             const Lock one_at_a_time{stepping_};
-            for (auto* port : ports_) waits.emplace_back(port, port->hurry());
+            for (auto* port : ports_) waits.push_back({port, port->attached, port->hurry()});
         }
         wake();
         for (;;) {
             bool is_settled = true;
             {
                 const Lock one_at_a_time{stepping_};
-                for (const auto& [port, ticket] : waits) {
-                    if (std::ranges::find(ports_, port) == ports_.end()) continue;
-                    if (port->is_settled(ticket, quiet)) continue;
+                for (const auto& wait : waits) {
+                    if (!is_attached(wait)) continue;
+                    if (wait.port->is_settled(wait.ticket, quiet)) continue;
                     is_settled = false;
-                    if (const auto error = port->take_error()) return *error;
+                    if (const auto error = wait.port->take_error()) return *error;
                 }
             }
             if (is_settled) return {};
             if (clock_.monotonic() >= deadline)
                 return Error{Errc::deadline_passed, Operation::wait};
             bool moved = help();
-            for (const auto& [port, ticket] : waits) moved |= port->help();
+            for (const auto& wait : waits) moved |= help(wait);
             if (!moved) clock_.sleep_for(std::chrono::milliseconds{1});
         }
+    }
+
+    /// With `stepping_` held.
+    bool is_attached(const Wait& wait) const {
+        return std::ranges::any_of(ports_, [&](const Port* port) {
+            return port == wait.port && port->attached == wait.attached;
+        });
+    }
+
+    /// Keeps the directory from going meanwhile, and no transaction from being made.
+    bool help(const Wait& wait) {
+        {
+            const Lock one_at_a_time{stepping_};
+            if (!is_attached(wait)) return false;
+            const Lock lock{mutex_};
+            helped_.push_back(wait.port);
+        }
+        const bool moved = wait.port->help();
+        const Lock lock{mutex_};
+        helped_.erase(std::ranges::find(helped_, wait.port));
+        done_.notify_all();
+        return moved;
     }
 
     Store& store_;
@@ -470,6 +505,7 @@ private:
 
     Mutex stepping_;  ///< held for a whole step; before `mutex_` and before any port's
     std::vector<Port*> ports_;
+    std::uint64_t attached_ = 0;
     std::optional<Batch> batch_;
     unsigned attempts_ = 0;
     MonotonicTime not_before_{};
@@ -479,6 +515,7 @@ private:
     typename Threads::Condition work_;
     typename Threads::Condition done_;
     std::vector<Ticket*> jobs_;
+    std::vector<Port*> helped_;  ///< those that a `flush` steps
     std::map<StreamId, Claim> claims_;
     std::vector<DirectoryId> needs_room_;
     bool has_more_ = false;

@@ -413,4 +413,57 @@ BOOST_AUTO_TEST_CASE(threads_stop_and_start_while_writers_go_on) {
     BOOST_TEST(machine.wrong.all() == "");
 }
 
+BOOST_AUTO_TEST_CASE(syncers_come_and_go_while_the_committer_runs) {
+    Machine<MemoryStore> machine{{.memory = 1_MiB}};
+    machine.syncers[1].reset();
+    const auto kept = machine.stream(0), moving = machine.stream(1);
+    std::atomic<bool> is_done{false};
+    std::uint32_t written = 0;
+    std::vector<ObjectId> acknowledged;
+    {
+        const auto running = run_all(machine.committer, *machine.syncers[0]);
+        Crowd crowd;
+        crowd.emplace_back([&] {
+            auto writer = machine.writer(*machine.syncers[0], kept);
+            for (; !is_done; ++written) {
+                machine.wrong.ok(machine.append(writer, written), "append");
+                if (written % 25 == 24) machine.wrong.ok(machine.syncers[0]->wait(*writer.end(), 60s), "wait");
+            }
+        });
+        for (int i = 0; i < 2; ++i)
+            crowd.emplace_back([&] {
+                while (!is_done) {
+                    machine.wrong.ok(machine.committer.flush(60s), "flush");
+                    std::this_thread::sleep_for(100us);
+                }
+            });
+        struct Done {
+            std::atomic<bool>& flag;
+            ~Done() { flag = true; }
+        } const done{is_done};
+        for (int round = 0; round < 40; ++round) {
+            auto syncer = machine.open(1);
+            std::optional<std::jthread> thread;
+            if (round % 2 == 0) thread = syncer.start();
+            auto writer = machine.writer(syncer, moving);
+            for (std::uint32_t n = 0; n < 20; ++n) {
+                machine.wrong.ok(machine.append(writer, n), "append");
+                if (n % 5 != 4) continue;
+                const auto id = *writer.end();
+                if (n != 9) continue;
+                machine.wrong.ok(syncer.wait(id, 60s), "wait");
+                acknowledged.push_back(id);
+            }
+        }
+    }
+    machine.wrong.ok(machine.committer.drain(60s), "drain");
+    machine.check_whole(*machine.syncers[0], kept, written);
+    machine.syncers[1].emplace(machine.open(1));
+    for (const auto id : acknowledged)
+        machine.wrong.check(machine.read(*machine.syncers[1], id) == std::pair{5u, 10u},
+                            "an acknowledged object is not there");
+    for (std::size_t i = 0; i < 2; ++i) machine.check_quiet(*machine.syncers[i], i);
+    BOOST_TEST(machine.wrong.all() == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

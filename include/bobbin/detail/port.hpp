@@ -48,6 +48,8 @@ template <class Transaction>
 struct Port {
     using Changes = std::vector<std::unique_ptr<Change<Transaction>>>;
 
+    std::uint64_t attached = 0;  ///< the committer's: tells apart what comes to lie at one address
+
     virtual ~Port() = default;
     virtual DirectoryId directory() const noexcept = 0;
     /// When the oldest thing that waits here wants to be committed; empty: nothing waits.
