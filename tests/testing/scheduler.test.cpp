@@ -163,6 +163,30 @@ BOOST_AUTO_TEST_CASE(threads_stop_when_destroyed) {
     BOOST_TEST(scheduler.failures().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_stop_callback_may_take_a_mutex) {
+    const auto report = explore_schedules([](Failures& failures) {
+        StepThreads::Mutex mutex;
+        StepThreads::Condition condition;
+        const auto begun = StepClock{}.monotonic();
+        {
+            const StepThreads::Thread thread{[&](std::stop_token token) {
+                bool is_woken = false;
+                const std::stop_callback wake{token, [&] {
+                                                  const Lock lock{mutex};
+                                                  is_woken = true;
+                                                  condition.notify_all();
+                                              }};
+                Lock lock{mutex};
+                while (!token.stop_requested())
+                    if (!is_woken) condition.wait_for(lock, 1h);
+            }};
+        }
+        failures.check(StepClock{}.monotonic() - begun < 1h, "the stop was missed");
+    });
+    BOOST_TEST(report.exhaustive);
+    BOOST_TEST(report.found.empty(), report);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_thrown_comes_out) {
     const auto report = explore_schedules([](Failures&) {
         {

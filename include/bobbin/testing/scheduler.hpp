@@ -84,6 +84,11 @@ public:
     void wake(const void* on) noexcept;
     std::shared_ptr<Slot> start(std::function<void()> body);
     void join(Slot& self, Slot& other);
+    /// While somebody asks `slot` to stop, it goes on only as far as it holds a mutex: it must not
+    /// come to the destructor of its stop callback, where it would wait for a thread that does not
+    /// run.
+    void hold_up(Slot& slot, bool is_asked) noexcept;
+    static void count_mutexes(Slot& self, int change) noexcept;
 
 private:
     void hand_over(std::unique_lock<std::mutex>& lock, Slot& self, bool wait);
@@ -125,6 +130,8 @@ private:
     std::optional<std::chrono::nanoseconds> deadline_;
     bool doomed_ = false;   ///< to throw when it goes on
     bool joining_ = false;  ///< in a destructor, which may not throw
+    bool is_asked_to_stop_ = false;
+    int mutexes_ = 0;  ///< that it holds
     std::condition_variable turn_;
     std::thread thread_;
 };
@@ -227,6 +234,15 @@ inline void StepScheduler::join(Slot& self, Slot& other) {
     if (other.thread_.joinable()) other.thread_.join();
 }
 
+inline void StepScheduler::hold_up(Slot& slot, bool is_asked) noexcept {
+    const std::lock_guard lock{mutex_};
+    slot.is_asked_to_stop_ = is_asked;
+}
+
+inline void StepScheduler::count_mutexes(Slot& self, int change) noexcept {
+    self.mutexes_ += change;
+}
+
 inline void StepScheduler::hand_over(std::unique_lock<std::mutex>& lock, Slot& self, bool wait) {
     auto* const chosen = next(self);
     current_ = chosen;
@@ -236,9 +252,12 @@ inline void StepScheduler::hand_over(std::unique_lock<std::mutex>& lock, Slot& s
 }
 
 inline StepScheduler::Slot* StepScheduler::next(Slot& self) {
-    std::vector<Slot*> runnable;
+    std::vector<Slot*> runnable, held_up;
     for (const auto& slot : slots_)
-        if (slot->state_ == Slot::State::runnable) runnable.push_back(slot.get());
+        if (slot->state_ == Slot::State::runnable)
+            (slot->is_asked_to_stop_ && slot->mutexes_ == 0 ? held_up : runnable)
+                .push_back(slot.get());
+    if (runnable.empty()) runnable = std::move(held_up);
     if (runnable.size() > 1) return choose(runnable, self);
     if (runnable.size() == 1) return runnable.front();
     if (auto* const woken = pass_time()) return woken;
@@ -249,7 +268,7 @@ inline StepScheduler::Slot* StepScheduler::choose(const std::vector<Slot*>& runn
                                                   const Slot& self) {
     Choice choice;
     for (const auto* slot : runnable) choice.runnable.push_back(slot->number_);
-    if (self.state_ == Slot::State::runnable) choice.running = self.number_;
+    if (std::ranges::find(runnable, &self) != runnable.end()) choice.running = self.number_;
     const auto at = choices_.size();
     if (at == options_.most_choices) {
         fail("no end after " + std::to_string(at) + " choices");

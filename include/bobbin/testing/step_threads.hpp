@@ -32,17 +32,22 @@ struct StepThreads {
             if (self) {
                 self->scheduler().yield(*self);
                 while (held_) self->scheduler().block(*self, this, std::nullopt);
+                StepScheduler::count_mutexes(*self, 1);
             }
             held_ = true;
         }
         bool try_lock() {
-            if (auto* self = StepScheduler::here()) self->scheduler().yield(*self);
-            return !std::exchange(held_, true);
+            auto* self = StepScheduler::here();
+            if (self) self->scheduler().yield(*self);
+            if (std::exchange(held_, true)) return false;
+            if (self) StepScheduler::count_mutexes(*self, 1);
+            return true;
         }
         void unlock() {
             held_ = false;
             auto* self = StepScheduler::here();
             if (!self) return;
+            StepScheduler::count_mutexes(*self, -1);
             self->scheduler().wake(this);
             self->scheduler().yield(*self, false);
         }
@@ -60,6 +65,7 @@ struct StepThreads {
             // Given up without a choice in between, as a real condition does.
             auto& mutex = *lock.mutex();
             mutex.held_ = false;
+            StepScheduler::count_mutexes(*self, -1);
             self->scheduler().wake(&mutex);
             try {
                 self->scheduler().block(*self, this, d);
@@ -79,6 +85,7 @@ struct StepThreads {
         static void take(Mutex& mutex, StepScheduler::Slot& self) {
             while (mutex.held_) self.scheduler().block(self, &mutex, std::nullopt);
             mutex.held_ = true;
+            StepScheduler::count_mutexes(self, 1);
         }
     };
 
@@ -106,7 +113,12 @@ struct StepThreads {
         ~Thread() { finish(); }
 
         bool joinable() const noexcept { return slot_ != nullptr; }
-        void request_stop() { stop_.request_stop(); }
+        void request_stop() {
+            auto* self = StepScheduler::here();
+            if (self && slot_) self->scheduler().hold_up(*slot_, true);
+            stop_.request_stop();
+            if (self && slot_) self->scheduler().hold_up(*slot_, false);
+        }
         void join() {
             if (auto* self = StepScheduler::here(); self && slot_)
                 self->scheduler().join(*self, *slot_);
