@@ -6,7 +6,9 @@
 #include <bobbin/syncer.hpp>
 #include <bobbin/writer.hpp>
 
-#include <tuple>
+#include <array>
+#include <cstddef>
+#include <stop_token>
 
 namespace bobbin {
 

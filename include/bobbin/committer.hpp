@@ -8,8 +8,15 @@
 #include <bobbin/store/concept.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <map>
+#include <mutex>
+#include <optional>
+#include <span>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 namespace bobbin {
 
@@ -29,7 +36,9 @@ public:
     using Threads = select_policy_t<role::threads, StdThreads, Control...>;
     using Job = typename detail::CommitLine<Store>::Job;
 
-    explicit Committer(Store& store, Control... control) : store_{store} {
+    /// `control...` are instances of the control policies, where they carry state.
+    template <class... Given>
+    explicit Committer(Store& store, Given... control) : store_{store} {
         (take(std::move(control)), ...);
     }
     Committer(const Committer&) = delete;
@@ -41,9 +50,12 @@ public:
     bool step() {
         const Lock one_at_a_time{stepping_};
         const auto now = clock_.monotonic();
-        if (run_jobs()) return true;
+        // What a job does while it is not known whether a batch happened could make it look as if not.
+        const bool is_in_doubt = batch_ && batch_->is_outcome_unknown;
+        if (!is_in_doubt && run_jobs()) return true;
         if (!batch_ && !next_batch(now)) return false;
         if (now < not_before_) return false;
+        add_requests_for_room();
         if (auto committed = commit(*batch_); !committed) {
             const auto delay =
                 retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
@@ -82,7 +94,8 @@ public:
     }
 
     /// Waits until all objects that had ended in all directories are committed.
-    /// @errors the first error met meanwhile that kept one from it; `deadline_passed`
+    /// @errors `object_lost`, where bytes of one were lost meanwhile; where the deadline has passed,
+    ///   the first error met, or `deadline_passed`
     Result<void> flush(std::chrono::nanoseconds deadline) { return settle(deadline, false); }
 
     /// As `flush`, and until no garbage is left to be removed: an orderly end.
@@ -304,13 +317,20 @@ private:
         return true;
     }
 
+    /// A batch that fails for want of room must learn that room may be made.
+    void add_requests_for_room() {
+        const Lock lock{mutex_};
+        for (const auto directory : std::exchange(needs_room_, {}))
+            if (std::ranges::find(batch_->needs_room, directory) == batch_->needs_room.end())
+                batch_->needs_room.push_back(directory);
+    }
+
     bool next_batch(MonotonicTime now) {
         Batch batch;
         bool is_due = false;
         {
             const Lock lock{mutex_};
-            batch.needs_room.swap(needs_room_);
-            is_due = !batch.needs_room.empty() || std::exchange(has_more_, false);
+            is_due = !needs_room_.empty() || std::exchange(has_more_, false);
         }
         for (auto* port : ports_) {
             CommitReport why;
@@ -344,8 +364,13 @@ private:
         std::vector<ObjectId> fresh;
         for (auto& part : batch.parts) {
             for (auto& change : part.changes) {
-                if (auto applied = change->apply(*tx); !applied)
-                    return applied.error().about(change->row.id);
+                if (auto applied = change->apply(*tx); !applied) {
+                    const auto error = applied.error().about(change->row.id);
+                    // The others must not wait for ever for one that the program's rows refuse.
+                    if (change->is_refused && !retry_.delay(error, attempts_ + 1))
+                        change->set_aside(error);
+                    return error;
+                }
                 fresh.push_back(change->row.id);
             }
             for (const auto id : part.gone)
@@ -378,13 +403,15 @@ private:
 
     /// A transaction happens as a whole, so one of its rows tells.
     Result<bool> has_happened(Transaction& tx, const Batch& batch) {
-        for (const auto& part : batch.parts)
-            for (const auto& change : part.changes) {
-                auto row = tx.object(change->row.id);
-                if (!row) return row.error();
-                return *row && (*row)->open == change->row.open &&
-                       (*row)->state == change->row.state && (*row)->size == change->row.size;
-            }
+        for (const auto& part : batch.parts) {
+            if (part.changes.empty()) continue;
+            // The last change of its object: what came before it in the batch is overwritten.
+            const auto& change = part.changes.back();
+            auto row = tx.object(change->row.id);
+            if (!row) return row.error();
+            return *row && (*row)->open == change->row.open &&
+                   (*row)->state == change->row.state && (*row)->size == change->row.size;
+        }
         for (const auto& deleted : batch.deleted) {
             auto row = tx.object(deleted.id);
             if (!row) return row.error();
@@ -426,6 +453,16 @@ private:
             deleted = deleter.take_deleted();
             return chosen;
         });
+        if (!done && done.error().kind() == ErrorKind::unknown_outcome) {
+            done = run([&](Transaction& tx) -> Result<void> {
+                for (const auto& row : deleted) {
+                    auto now = tx.object(row.id);
+                    if (!now) return now.error();
+                    if (!*now || (*now)->state != ObjectState::garbage) return done;
+                }
+                return {};
+            });
+        }
         if (done) {
             const Lock one_at_a_time{stepping_};
             deliver_garbage(deleted);
@@ -449,8 +486,24 @@ private:
         return highest + 1;
     }
 
+    bool has_more() {
+        const Lock lock{mutex_};
+        return has_more_;
+    }
+
+    Result<void> calm(std::span<const Wait> waits, bool is_settled) {
+        const Lock one_at_a_time{stepping_};
+        std::optional<Error> first;
+        for (const auto& wait : waits)
+            if (is_attached(wait))
+                if (const auto error = wait.port->calm(is_settled); !first) first = error;
+        if (first) return *first;
+        if (!is_settled) return Error{Errc::deadline_passed, Operation::wait};
+        return {};
+    }
+
     Result<void> settle(std::chrono::nanoseconds within, bool quiet) {
-        const auto deadline = clock_.monotonic() + within;
+        const auto deadline = deadline_after(clock_.monotonic(), within);
         std::vector<Wait> waits;
         {
             const Lock one_at_a_time{stepping_};
@@ -461,16 +514,12 @@ private:
             bool is_settled = true;
             {
                 const Lock one_at_a_time{stepping_};
-                for (const auto& wait : waits) {
-                    if (!is_attached(wait)) continue;
-                    if (wait.port->is_settled(wait.ticket, quiet)) continue;
-                    is_settled = false;
-                    if (const auto error = wait.port->take_error()) return *error;
-                }
+                for (const auto& wait : waits)
+                    if (is_attached(wait) && !wait.port->is_settled(wait.ticket, quiet))
+                        is_settled = false;
+                if (quiet && (batch_ || has_more())) is_settled = false;
             }
-            if (is_settled) return {};
-            if (clock_.monotonic() >= deadline)
-                return Error{Errc::deadline_passed, Operation::wait};
+            if (is_settled || clock_.monotonic() >= deadline) return calm(waits, is_settled);
             bool moved = help();
             for (const auto& wait : waits) moved |= help(wait);
             if (!moved) clock_.sleep_for(std::chrono::milliseconds{1});

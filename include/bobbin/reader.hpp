@@ -10,8 +10,8 @@
 
 namespace bobbin {
 
-/// A committed object to be read: its bytes, checked block by block against their digests the first
-/// time each is read, and its index. Holds its file open; a file that is deleted meanwhile stays
+/// A committed object to be read: its bytes, checked block by block against their digests as they
+/// are read, and its index. Holds its file open; a file that is deleted meanwhile stays
 /// readable until this is destroyed. External sync.
 template <class File, class Digest>
 class StoredObject {
@@ -28,46 +28,63 @@ public:
     ByteView index() const noexcept { return index_; }
     const File& file() const noexcept { return file_; }
 
-    /// Fills `to` from `offset` on; fewer bytes only at the end of the object.
+    /// Fills `to` from `offset` on; fewer bytes only at the end of the object. What it gives out is
+    /// what was checked: nothing is read a second time.
     /// @errors `digest_mismatch`, `object_short`, `out_of_range`; of the file system
     /// @allocates one block, the first time
     Result<std::size_t> read(MutableByteView to, std::uint64_t offset) {
         if (offset > row_.size.value) return Error{Errc::out_of_range, Operation::read, row_.id};
         to = to.first(static_cast<std::size_t>(
             std::min<std::uint64_t>(to.size(), row_.size.value - offset)));
-        if (auto checked = check(offset, to.size()); !checked) return checked.error();
-        auto got = file_.read_at(to, offset);
-        if (!got) return got.error().about(row_.id);
-        if (*got != to.size()) return Error{Errc::object_short, Operation::read, row_.id};
+        for (std::size_t done = 0; done < to.size();) {
+            const auto at = offset + done;
+            if (auto loaded = load(static_cast<std::size_t>(at / digest_block_size)); !loaded)
+                return loaded.error();
+            const auto part =
+                ByteView{buffer_}.subspan(static_cast<std::size_t>(at % digest_block_size));
+            const auto size = std::min(part.size(), to.size() - done);
+            std::ranges::copy(part.first(size), to.begin() + static_cast<std::ptrdiff_t>(done));
+            done += size;
+        }
         return to.size();
     }
 
-    /// Checks the blocks that [offset, offset + size) touches and that were not checked yet.
+    /// Checks the blocks that [offset, offset + size) touches and that were not checked since the
+    /// file was opened: for those who send from the file themselves.
+    /// @errors as `read`
     Result<void> check(std::uint64_t offset, std::uint64_t size) {
+        if (offset > row_.size.value || size > row_.size.value - offset)
+            return Error{Errc::out_of_range, Operation::verify, row_.id};
         if constexpr (Digest::size != 0) {
             if (size == 0) return {};
             const auto last = static_cast<std::size_t>((offset + size - 1) / digest_block_size);
             for (auto block = static_cast<std::size_t>(offset / digest_block_size); block <= last; ++block)
                 if (!is_checked_[block])
-                    if (auto good = check_block(block); !good) return good;
+                    if (auto good = load(block); !good) return good;
         }
         return {};
     }
 
 private:
-    Result<void> check_block(std::size_t block) {
+    /// Brings a block into the buffer, checked.
+    Result<void> load(std::size_t block) {
+        if (loaded_ == block) return {};
+        loaded_.reset();
         const std::uint64_t start = std::uint64_t{block} * digest_block_size;
         buffer_.resize(static_cast<std::size_t>(
             std::min<std::uint64_t>(digest_block_size, row_.size.value - start)));
         auto got = file_.read_at(buffer_, start);
         if (!got) return got.error().about(row_.id);
         if (*got != buffer_.size()) return Error{Errc::object_short, Operation::verify, row_.id};
-        Digest digest;
-        digest.update(buffer_);
-        const auto expected = ByteView{digests_}.subspan(block * Digest::size, Digest::size);
-        if (!std::ranges::equal(digest.finish(), expected))
-            return Error{Errc::digest_mismatch, Operation::verify, row_.id};
+        if constexpr (Digest::size != 0) {
+            Digest digest;
+            digest.update(buffer_);
+            const auto expected = ByteView{digests_}.subspan(block * Digest::size, Digest::size);
+            if (!std::ranges::equal(digest.finish(), expected))
+                return Error{Errc::digest_mismatch, Operation::verify, row_.id};
+        }
         is_checked_[block] = true;
+        loaded_ = block;
         return {};
     }
 
@@ -76,7 +93,8 @@ private:
     std::vector<std::byte> index_;
     std::vector<std::byte> digests_;
     std::vector<bool> is_checked_;
-    std::vector<std::byte> buffer_;
+    std::vector<std::byte> buffer_;      ///< the block that was loaded last
+    std::optional<std::size_t> loaded_;  ///< its number
 };
 
 /// What a growing object held when it was asked: whole records only.

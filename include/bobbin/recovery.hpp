@@ -6,6 +6,9 @@
 #include <bobbin/detail/restore_mark.hpp>
 #include <bobbin/digest/blocks.hpp>
 
+#include <algorithm>
+#include <cerrno>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -201,16 +204,29 @@ private:
             Sequence highest = 0;
             for (const auto& row : *usage)
                 if (row.stream == stream.id && row.directory == state_.id) highest = row.highest;
-            for (Sequence i = 1; i <= sequence_window && highest + i > highest; ++i) {
-                const ObjectId id{stream.id, highest + i};
-                auto exists = state_.directory.exists(id);
-                if (!exists) return exists.error();
-                if (!*exists) continue;
-                if (auto gone = state_.directory.remove(id); !gone) return gone;
-                has_removed_ = true;
+            // After a failed sync numbers may be passed by later ones, hence both ways.
+            const auto first = highest > sequence_window ? highest - sequence_window : 1;
+            const auto last = std::min(std::uint64_t{highest} + sequence_window,
+                                       std::uint64_t{std::numeric_limits<Sequence>::max()});
+            for (auto n = std::uint64_t{first}; n <= last; ++n) {
+                const ObjectId id{stream.id, static_cast<Sequence>(n)};
+                if (auto done = forget_unnumbered(tx, id, n > highest); !done) return done;
             }
         }
         return {};
+    }
+
+    Result<void> forget_unnumbered(Transaction& tx, ObjectId id, bool is_new) {
+        auto exists = state_.directory.exists(id);
+        if (!exists) return exists.error();
+        if (!*exists) return {};
+        if (!is_new) {
+            auto row = tx.object(id);
+            if (!row) return row.error();
+            if (*row) return {};
+        }
+        has_removed_ = true;
+        return state_.directory.remove(id);
     }
 
     Result<void> remove_garbage(Transaction& tx) {

@@ -3,6 +3,8 @@
 
 #include <bobbin/store/concept.hpp>
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -42,27 +44,29 @@ public:
             if (!freed) return freed.error();
             used -= *freed;
         }
-        if (used > limit && oldest->size() == most_at_once) has_more_ = true;
+        if (used > limit && oldest->size() == most_at_once && !deleted_.empty()) has_more_ = true;
         return used - limit;
     }
 
-    /// Deletes the oldest object of the stream that takes most of `directory`.
+    /// Deletes one object from `directory`: the oldest of the stream that takes most of it.
     Result<void> make_room(DirectoryId directory) {
         if (auto loaded = load_usage(); !loaded) return loaded;
-        const UsageRow* largest = nullptr;
-        for (const auto& row : *usage_)
-            if (row.directory == directory && row.objects != 0 &&
-                (!largest || row.allocated > largest->allocated))
-                largest = &row;
-        if (!largest) return {};
-        auto oldest = tx_.oldest(largest->stream, most_at_once);
-        if (!oldest) return oldest.error();
-        for (const auto& row : *oldest)
-            if (row.directory == directory) {
+        // The largest stream first; one that has nothing to give is passed over.
+        auto streams = *usage_;
+        std::erase_if(streams, [&](const auto& row) {
+            return row.directory != directory || row.objects == 0;
+        });
+        std::ranges::sort(streams, std::ranges::greater{}, &UsageRow::allocated);
+        for (const auto& stream : streams) {
+            auto oldest = tx_.oldest(stream.stream, most_at_once);
+            if (!oldest) return oldest.error();
+            for (const auto& row : *oldest) {
+                if (row.directory != directory) continue;
                 auto freed = remove(row);
                 if (!freed) return freed.error();
-                if (freed->value != 0) break;
+                if (freed->value != 0) return {};
             }
+        }
         return {};
     }
 

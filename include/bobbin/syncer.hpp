@@ -64,6 +64,15 @@ public:
     /// The only writer of `stream` until it is destroyed.
     /// @errors `stream_unknown`, `stream_in_use`; of the store
     Result<Writer> writer(StreamId stream, WriterOptions options = {}) {
+        {
+            const Lock lock{state().mutex};
+            if (const auto known = state().streams.find(stream);
+                known != state().streams.end() && known->second->is_claimed) {
+                if (known->second->has_writer)
+                    return Error{Errc::stream_in_use, Operation::begin, stream};
+                return take(*known->second, options);
+            }
+        }
         auto next = state().line.claim(stream);
         if (!next) return next.error();
         auto known = known_numbers(stream, *next);
@@ -79,12 +88,8 @@ public:
         }
         entry->next = *next;
         entry->durable = std::max(entry->durable, *known);
-        entry->has_writer = true;
-        entry->options = options;
-        entry->next_facts = {};
-        entry->has_split = false;
-        entry->skips_to_group = false;
-        return Writer{state(), *entry, parts_->worker};
+        entry->is_claimed = true;
+        return take(*entry, options);
     }
 
     Reader reader() noexcept { return Reader{state()}; }
@@ -93,7 +98,7 @@ public:
     /// @errors `object_lost`, `object_unknown`, `deadline_passed`; of the store
     Result<void> wait(ObjectId id, std::chrono::nanoseconds within) {
         if (id == no_object) return {};
-        const auto deadline = state().now() + within;
+        const auto deadline = deadline_after(state().now(), within);
         Lock lock{state().mutex};
         for (;;) {
             for (const auto& [lost, error] : state().lost)
@@ -163,6 +168,9 @@ private:
         Parts& operator=(const Parts&) = delete;
         ~Parts() {
             if (is_attached) state.line.detach(port);
+            // What was not settled is left to the next recovery; its numbers are not used again.
+            for (const auto& [id, stream] : state.streams)
+                if (stream->is_claimed) state.line.release(id, stream->next);
         }
         detail::DirectoryState<C> state;
         detail::Worker<C> worker{state};
@@ -174,16 +182,19 @@ private:
 
     detail::DirectoryState<C>& state() noexcept { return parts_->state; }
 
+    Writer take(detail::StreamState<C>& stream, WriterOptions options) noexcept {
+        stream.has_writer = true;
+        stream.options = options;
+        stream.next_facts = {};
+        stream.has_split = false;
+        stream.skips_to_group = false;
+        return Writer{state(), stream, parts_->worker};
+    }
+
     /// The highest number that the store knows of the stream in this directory. Where the stream
     /// went on in another one, the numbers up to `next` are made known here first: recovery looks
     /// only at those that follow.
     Result<Sequence> known_numbers(StreamId stream, Sequence next) {
-        {
-            const Lock lock{state().mutex};
-            if (const auto known = state().streams.find(stream);
-                known != state().streams.end() && known->second->next == next)
-                return known->second->durable;
-        }
         Sequence highest = 0;
         auto reserved = state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
             auto usage = tx.usage();

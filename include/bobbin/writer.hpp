@@ -4,7 +4,6 @@
 #include <bobbin/detail/appender.hpp>
 #include <bobbin/detail/worker.hpp>
 
-#include <memory>
 #include <utility>
 
 namespace bobbin {
@@ -34,12 +33,9 @@ public:
     ~BasicWriter() {
         if (!state_) return;
         (void)appender().end(EndReason::unclean, nullptr);
-        const auto next = [&] {
-            const typename detail::DirectoryState<C>::Lock lock{state_->mutex};
-            stream_->has_writer = false;
-            return stream_->next;
-        }();
-        state_->line.release(stream_->id, next);
+        const typename detail::DirectoryState<C>::Lock lock{state_->mutex};
+        stream_->has_writer = false;
+        state_->release_if_settled(*stream_);
     }
 
     /// Begins an object of which the program says `facts`; the file is made by the first `append`.

@@ -70,6 +70,54 @@ BOOST_AUTO_TEST_CASE(records_that_left_memory_before_a_failed_sync_are_reported)
     BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(lost.to.value / 5000, 100));
 }
 
+BOOST_AUTO_TEST_CASE(a_number_that_a_split_took_is_not_given_out_again) {
+    Bench bench;
+    {
+        auto writer = bench.writer();
+        BOOST_TEST(bench.append(writer, 0).has_value());
+    }
+    bench.fail(Call::sync, EIO);
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 1));
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 5).has_value());
+    const auto id = *writer.end();
+    BOOST_TEST(id.sequence() == 3u);
+    BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+    BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 1));
+    BOOST_TEST(bench.content(id) == Bench::joined(5, 6));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_in_memory_is_given_up_while_syncs_fail_and_the_store_lags) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 5; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    BOOST_TEST(writer.end().has_value());
+    bench.fail(Call::sync, EIO, true);
+    // Only the worker steps: the numbers run out.
+    for (int i = 0; i < 100; ++i) {
+        bench.syncer->step();
+        bench.clock.advance(1s);
+    }
+    BOOST_TEST(bench.log().splits.size() < 20u);
+    BOOST_TEST(bench.log().lost.empty());
+    bench.fs.plan().clear();
+    BOOST_TEST(bench.committer->drain(60s).has_value());
+    BOOST_TEST(bench.log().lost.empty());
+    BOOST_TEST(bench.data_files().size() == 1u);
+    BOOST_TEST(bench.content(bench.log().committed.back()) == Bench::joined(0, 5));
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_is_told_by_flush) {
+    Bench bench{{.memory = 256_KiB}};
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 100; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    BOOST_TEST(writer.end().has_value());
+    bench.fail(Call::sync, EIO);
+    BOOST_TEST(bench.committer->flush(10s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->flush(10s).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_failed_directory_sync_acknowledges_nothing) {
     Bench bench;
     auto writer = bench.writer();
@@ -198,6 +246,43 @@ BOOST_AUTO_TEST_CASE(a_recorder_drops_whole_groups_and_goes_on) {
     BOOST_TEST(((*bench.store->object({bench.door, 1}))->end_reason == EndReason::overrun));
     BOOST_TEST(bench.content(id) == Bench::joined(55, 70));
     BOOST_TEST(bench.log().dropped == 55 - kept);
+}
+
+namespace {
+
+/// Rows that will not have the first object of a stream.
+struct PickyRows : NullRows {
+    template <class Tx, class Counts>
+    Result<void> commit(Tx&, ObjectId id, const Counts&, const Facts*) noexcept {
+        if (id.sequence() == 1) return Error{Errc::store_invariant, Operation::commit};
+        return {};
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_the_programs_rows_refuse_holds_up_nobody) {
+    using Archive =
+        bobbin::Archive<File<Fs>, VideoIndex, MemoryStore, PickyRows, ManualClock, Recorder>;
+    Fs fs;
+    ManualClock clock;
+    Recorder recorder;
+    MemoryStore store;
+    Committer committer{store, clock};
+    auto syncer = Archive::Syncer::open(
+        std::move(*FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, fs)), committer,
+        {.create = true}, clock, recorder);
+    BOOST_TEST_REQUIRE(syncer.has_value());
+    auto writer = syncer->writer(*store.stream("door"));
+    BOOST_TEST_REQUIRE(writer.has_value());
+    for (Sequence n = 1; n <= 2; ++n) {
+        BOOST_TEST(writer->append(Bench::bytes(n), Bench::record(0)).has_value());
+        const auto waited = syncer->wait(*writer->end(), 60s);
+        BOOST_TEST(waited.has_value() == (n == 2));
+    }
+    BOOST_TEST(recorder.log->quarantined.size() == 1u);
+    BOOST_TEST(((*store.object({StreamId{1}, 1}))->state == ObjectState::quarantined));
+    BOOST_TEST(((*store.object({StreamId{1}, 2}))->state == ObjectState::committed));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

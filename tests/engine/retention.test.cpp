@@ -46,6 +46,20 @@ BOOST_AUTO_TEST_CASE(protected_objects_stay) {
     BOOST_TEST(bench.data_files().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_protected_while_it_grows_stays_so) {
+    Bench bench;
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    bench.clock.advance(5s);
+    bench.syncer->step();
+    bench.committer->step();
+    BOOST_TEST(bench.committer->protect({bench.door, 1}).has_value());
+    BOOST_TEST(bench.syncer->wait(*writer.end(), 10s).has_value());
+    BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.content({bench.door, 1}) == Bench::joined(0, 1));
+}
+
 BOOST_AUTO_TEST_CASE(a_limit_that_cannot_be_met_is_told_and_recording_goes_on) {
     Bench bench;
     BOOST_TEST(bench.committer->run([&](auto& tx) { return tx.set_retention(bench.door, Bytes{4096}); })

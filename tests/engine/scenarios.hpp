@@ -157,6 +157,19 @@ inline std::vector<EngineScenario> engine_scenarios() {
                        (void)life.committer->drain(60s);  // tells of the failure
                        drain(life);
                    }});
+    all.push_back({"a failed sync while the next is written", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       append(writer, 0);
+                       (void)writer.end();
+                       // Enough that its file is made before its end.
+                       for (std::size_t n = 3; n < 27; ++n) append(writer, n);
+                       life.data.plan().add({testing::Call::sync, 1});
+                       for (int i = 0; i < 3; ++i) {
+                           life.syncer->step();
+                           life.clock.advance(1s);
+                           life.committer->step();
+                       }
+                   }});
     all.push_back({"a failed directory sync", [](Life& life, Promise&) {
                        auto writer = life.writer(life.stream("door"));
                        append(writer, 0);

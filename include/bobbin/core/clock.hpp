@@ -15,6 +15,11 @@ namespace bobbin {
 /// A point on a clock that never jumps; its zero means nothing.
 using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::nanoseconds>;
 
+/// `span` after `now`, or the end of time: a span may be the longest there is.
+constexpr MonotonicTime deadline_after(MonotonicTime now, std::chrono::nanoseconds span) noexcept {
+    return span > MonotonicTime::max() - now ? MonotonicTime::max() : now + span;
+}
+
 /// Time and sleep. All time in the library comes from here, so that a test can own it.
 ///
 /// | expression | result | meaning |

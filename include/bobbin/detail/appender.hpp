@@ -3,7 +3,9 @@
 
 #include <bobbin/detail/directory_state.hpp>
 
-#include <new>
+#include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace bobbin::detail {
 
@@ -57,7 +59,11 @@ public:
     /// @returns `no_object` where nothing was appended since the last end
     ObjectId end(EndReason reason, const typename C::Facts* facts) {
         const Lock lock{state_.mutex};
-        if (!stream_.current) return no_object;
+        if (!stream_.current) {
+            finish(reason);
+            stream_.has_split = false;
+            return no_object;
+        }
         if (facts) stream_.current->facts = *facts;
         const auto id = stream_.current->id;
         finish(reason);
@@ -69,7 +75,7 @@ private:
     /// Room in memory and in the window of numbers, or false where the option says to drop.
     template <class Help>
     Result<bool> wait_for_room(Lock& lock, std::size_t size, Help&& help) {
-        const auto deadline = state_.now() + state_.options.append_deadline;
+        const auto deadline = deadline_after(state_.now(), state_.options.append_deadline);
         for (;;) {
             const bool has_number =
                 stream_.current || stream_.next <= stream_.durable + writer_window;
@@ -77,7 +83,8 @@ private:
                                     ? stream_.current->bytes.blocks_needed(size)
                                     : (size + BlockPool::block_size - 1) / BlockPool::block_size;
             // A record larger than the whole budget goes alone.
-            if (has_number && (blocks <= state_.pool.available() || state_.pool.used().value == 0))
+            if (has_number && (blocks <= state_.pool.available() ||
+                               (blocks > state_.pool.capacity() && all_is_written())))
                 return true;
             if (has_number && state_.evict()) continue;
             state_.is_short = true;
@@ -90,6 +97,13 @@ private:
             state_.wake_worker();
             state_.await_progress(lock, deadline, help);
         }
+    }
+
+    bool all_is_written() const noexcept {
+        for (const auto& [id, stream] : state_.streams)
+            for (const auto& object : stream->objects)
+                if (object->written < object->size()) return false;
+        return true;
     }
 
     Result<void> store(ByteView bytes, typename C::Record record) {

@@ -21,6 +21,7 @@ public:
     explicit BlockPool(Bytes budget) noexcept
         : most_{std::max<std::size_t>(2, static_cast<std::size_t>(budget.value / block_size))} {}
 
+    std::size_t capacity() const noexcept { return most_; }
     std::size_t available() const noexcept { return most_ > used_ ? most_ - used_ : 0; }
 
     /// Goes over the budget: the caller has asked `available` before, where the budget counts.

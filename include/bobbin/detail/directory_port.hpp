@@ -26,7 +26,7 @@ public:
         std::optional<MonotonicTime> due;
         const auto at = [&](MonotonicTime time) { due = due ? std::min(*due, time) : time; };
         if (!state_.gone.empty())
-            at(state_.hurries ? MonotonicTime{} : state_.gone_since + std::chrono::seconds{1});
+            at(state_.hurries != 0 ? MonotonicTime{} : state_.gone_since + std::chrono::seconds{1});
         for (const auto& [id, stream] : state_.streams) {
             std::size_t count = 0;
             MonotonicTime oldest = MonotonicTime::max();
@@ -34,7 +34,7 @@ public:
                 if (change->row.id.stream() != id) continue;
                 // Marks, and what a failure left behind, wait for nobody.
                 if (!change->is_settled || change->row.state != ObjectState::committed ||
-                    state_.hurries)
+                    state_.hurries != 0)
                     at(MonotonicTime{});
                 ++count;
                 oldest = std::min(oldest, change->ended_at);
@@ -60,8 +60,11 @@ public:
 
     std::uint64_t hurry() noexcept override {
         const Lock lock{state_.mutex};
-        state_.hurries = true;
-        state_.first_error.reset();
+        // What is met while several wait is told to all of them.
+        if (state_.hurries++ == 0) {
+            state_.first_error.reset();
+            state_.first_loss.reset();
+        }
         state_.wake_worker();
         return state_.tickets;
     }
@@ -71,16 +74,15 @@ public:
         for (const auto& [id, object] : state_.outstanding)
             if (object->has_ended && object->ticket <= ticket) return false;
         const bool waits = !state_.outbox.empty() || state_.in_commit != 0;
-        const bool has_garbage = !state_.garbage.empty() || !state_.removed.empty() ||
+        const bool has_garbage = !state_.garbage.empty() || state_.removing != 0 || !state_.removed.empty() ||
                                  !state_.gone.empty();
-        if (quiet && (waits || has_garbage)) return false;
-        state_.hurries = false;
-        return true;
+        return !quiet || (!waits && !has_garbage);
     }
 
-    std::optional<Error> take_error() noexcept override {
+    std::optional<Error> calm(bool is_settled) noexcept override {
         const Lock lock{state_.mutex};
-        return std::exchange(state_.first_error, {});
+        --state_.hurries;
+        return is_settled ? state_.first_loss : state_.first_error;
     }
 
     bool help() override { return state_.workers == 0 && worker_.step(); }
@@ -111,8 +113,11 @@ public:
         for (const auto& change : changes) {
             const auto& row = change->row;
             if (const auto stream = state_.streams.find(row.id.stream());
-                stream != state_.streams.end())
+                stream != state_.streams.end()) {
                 stream->second->durable = std::max(stream->second->durable, row.id.sequence());
+                --stream->second->pending;
+                state_.release_if_settled(*stream->second);
+            }
             switch (row.state) {
                 case ObjectState::growing: state_.policy.observer.on_marked(row.id, row.size); break;
                 case ObjectState::committed:
@@ -124,7 +129,11 @@ public:
                     state_.policy.observer.on_deleted(row.id);
                     state_.wake_worker();
                     break;
-                case ObjectState::quarantined: break;
+                case ObjectState::quarantined:
+                    if (!change->set_aside_for) break;
+                    state_.lose(row.id, *change->set_aside_for);
+                    state_.policy.observer.on_quarantined(row.id, *change->set_aside_for);
+                    break;
             }
         }
         if (report.objects != 0) state_.policy.observer.on_commit(report);

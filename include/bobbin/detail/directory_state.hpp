@@ -6,9 +6,7 @@
 #include <bobbin/detail/growing.hpp>
 #include <bobbin/store/uuid.hpp>
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -53,6 +51,8 @@ struct StreamState {
     Sequence next = 1;     ///< the number of the next object
     Sequence durable = 0;  ///< the highest number that the store knows in this directory
     bool has_writer = false;
+    bool is_claimed = false;   ///< from the committer: until the last of it is settled
+    std::size_t pending = 0;   ///< changes on their way to the store
     WriterOptions options;
     std::deque<std::shared_ptr<Growing<C>>> objects;  ///< not handed on yet, oldest first
     std::shared_ptr<Growing<C>> current;              ///< the one that takes records
@@ -113,16 +113,18 @@ struct DirectoryState {
     BlockPool pool;
     std::map<StreamId, std::unique_ptr<StreamState<C>>> streams;
     std::uint64_t tickets = 0;
-    bool hurries = false;
+    unsigned hurries = 0;  ///< flushes that wait
 
     /// Begun and not settled.
     std::unordered_map<ObjectId, Object> outstanding;
     /// Will never be whole; the last thousand.
     std::deque<std::pair<ObjectId, Error>> lost;
     std::optional<Error> first_error;
+    std::optional<Error> first_loss;
 
     typename Port<typename C::Transaction>::Changes outbox;
     std::vector<ObjectId> garbage;   ///< to be removed
+    std::size_t removing = 0;        ///< taken out of `garbage`, not done yet
     std::vector<ObjectId> removed;   ///< removed, not durably yet; the worker's
     std::vector<ObjectId> gone;      ///< durably gone, row not dropped yet
     std::size_t in_commit = 0;       ///< changes and forgets that the committer holds
@@ -153,6 +155,21 @@ struct DirectoryState {
     void note_error(const Error& error) noexcept {
         if (!first_error) first_error = error;
         policy.observer.on_error(error);
+    }
+
+    /// Hands a change to the committer.
+    void hand_over(StreamState<C>& stream, std::unique_ptr<RowsChange<C>> change) {
+        ++stream.pending;
+        outbox.push_back(std::move(change));
+    }
+
+    /// Another directory may have the stream once nobody writes it and all of it is settled: its
+    /// numbers go up to `next` then.
+    void release_if_settled(StreamState<C>& stream) noexcept {
+        if (!stream.is_claimed || stream.has_writer || stream.pending != 0 || !stream.objects.empty())
+            return;
+        stream.is_claimed = false;
+        line.release(stream.id, stream.next);
     }
 
     void lose(ObjectId object, const Error& error) {

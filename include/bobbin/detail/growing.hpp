@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace bobbin::detail {
@@ -54,7 +55,9 @@ struct Growing {
     std::vector<std::byte> marked_tail;
     typename Index::Counts marked_counts{};
     MonotonicTime marked_at{};
-    unsigned failures = 0;
+    unsigned failures = 0;  ///< of writing it, in a row
+    unsigned retries = 0;   ///< files that its records had before this one
+    std::optional<std::pair<EndReason, Error>> broken;  ///< the file takes nothing further
     MonotonicTime not_before{};
 
     std::uint64_t size() const noexcept { return bytes.end(); }

@@ -24,12 +24,20 @@ struct Change {
     bool has_mark = false;        ///< an earlier change was one
     bool is_settled = false;  ///< nothing follows for this object
     MonotonicTime ended_at{};
+    bool is_refused = false;         ///< the program's rows would not have it
+    std::optional<Error> set_aside_for;
 
     virtual ~Change() = default;
     /// The program's rows for this change.
     virtual Result<void> apply_rows(Transaction& tx) = 0;
 
     Result<void> apply(Transaction& tx) {
+        if (has_mark) {
+            // It may have been protected since.
+            auto before = tx.object(row.id);
+            if (!before) return before.error();
+            row.is_protected = *before && (*before)->is_protected;
+        }
         if (auto put = tx.put(row); !put) return put;
         if (row.state == ObjectState::garbage || row.state == ObjectState::quarantined) return {};
         if (!index.empty())
@@ -39,11 +47,20 @@ struct Change {
                 return put;
         if (!tail.empty() || has_mark)
             if (auto put = tx.put_piece({row.id, PieceKind::tail, 0, tail}); !put) return put;
-        return apply_rows(tx);
+        auto applied = apply_rows(tx);
+        is_refused = !applied;
+        return applied;
+    }
+
+    /// The object keeps its file and a row that says so, and counts as lost.
+    void set_aside(const Error& error) noexcept {
+        row.state = ObjectState::quarantined;
+        if (row.end_reason == EndReason::growing) row.end_reason = EndReason::unclean;
+        set_aside_for = error;
     }
 };
 
-/// What the committer asks of a directory. Called by the committer's thread, none of its locks held.
+/// What the committer asks of a directory. It holds no lock meanwhile but that of its step.
 template <class Transaction>
 struct Port {
     using Changes = std::vector<std::unique_ptr<Change<Transaction>>>;
@@ -61,8 +78,8 @@ struct Port {
     virtual std::uint64_t hurry() noexcept = 0;
     /// Whether everything up to `ticket` is settled; `quiet`: and no garbage is left to be removed.
     virtual bool is_settled(std::uint64_t ticket, bool quiet) noexcept = 0;
-    /// The first error since the last call that keeps something from being settled.
-    virtual std::optional<Error> take_error() noexcept = 0;
+    /// Ends the hurry. @returns the first loss since it began; if it is not settled, the first error
+    virtual std::optional<Error> calm(bool is_settled) noexcept = 0;
     /// Steps, if no thread does. @returns whether anything was done
     virtual bool help() = 0;
     /// The committer's thread has stopped: those who wait have to help from now on.

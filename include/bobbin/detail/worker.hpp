@@ -42,14 +42,14 @@ public:
         for (const auto& [id, stream] : state_.streams) {
             if (stream->objects.empty()) continue;
             const auto& object = *stream->objects.front();
-            if (object.failures != 0) most = std::min(most, object.not_before - now);
-            if (const auto interval = state_.options.mark_interval; interval.count() != 0)
+            // It held the last step up.
+            if (object.not_before > now_) most = std::min(most, object.not_before - now);
+            if (const auto interval = state_.options.mark_interval;
+                interval.count() != 0 && object.size() > object.marked_size())
                 most = std::min(most, object.marked_at + interval - now);
         }
         return std::max(most, std::chrono::nanoseconds{1'000'000});
     }
-
-    bool has_unremoved() const noexcept { return !unremoved_.empty(); }
 
 private:
     /// An object whose file holds, durably, what the snapshot says.
@@ -86,8 +86,14 @@ private:
                 is_due = object->has_ended || (interval.count() != 0 && size > object->marked_size() &&
                                                now_ >= object->marked_at + interval);
                 if (object->not_before > now_) return did;
+                if (object->broken && !has_number(stream)) return did;
                 const auto enough = is_short_ ? 1 : write_threshold;
                 if (!is_due && size - object->written < enough) return did;
+            }
+            if (object->broken) {
+                const auto [reason, error] = *object->broken;
+                give_up(stream, object, reason, error);
+                return true;
             }
             if (!is_due) return write_until(stream, object, size) || did;
 
@@ -164,8 +170,10 @@ private:
     }
 
     void try_later(Growing<C>& object, const Error& error, std::chrono::nanoseconds wait) {
-        if (error.kind() == ErrorKind::no_space) state_.line.make_room(state_.id);
         const Lock lock{state_.mutex};
+        // What is on its way out makes room by itself.
+        if (error.kind() == ErrorKind::no_space && state_.garbage.empty() && state_.removed.empty())
+            state_.line.make_room(state_.id);
         object.not_before = now_ + wait;
         state_.note_error(error);
         state_.policy.observer.on_retry(error, object.failures, wait);
@@ -182,10 +190,19 @@ private:
     /// memory goes on in a new object, from the first group start after that mark.
     void give_up(StreamState<C>& stream, const Object& object, EndReason reason, const Error& error,
                  ObjectState without_mark = ObjectState::garbage) {
+        {
+            const Lock lock{state_.mutex};
+            if (!object->broken) state_.note_error(error);
+            // Without a number to go on with, it keeps its bytes until the store has caught up.
+            if (!has_number(stream)) {
+                object->broken = {reason, error};
+                state_.line.wake();
+                return;
+            }
+        }
         if (object->file) (void)object->file->close();
         const bool is_mended = object->marked && cut_back(*object);
         const Lock lock{state_.mutex};
-        state_.note_error(error);
         if (!object->marked || is_mended) {
             auto change = std::make_unique<RowsChange<C>>();
             change->row = object->marked ? *object->marked : row_of(*object, 0);
@@ -199,7 +216,7 @@ private:
             change->is_first = !object->marked;
             change->is_settled = true;
             change->ended_at = now_;
-            state_.outbox.push_back(std::move(change));
+            state_.hand_over(stream, std::move(change));
         }
 
         const auto next = go_on(stream, *object, error);
@@ -223,6 +240,7 @@ private:
         state_.policy.observer.on_split(object->id, next ? next->id : no_object, reason);
         object->bytes.clear();
         state_.lose(object->id, Error{Errc::object_lost, Operation::write, object->id});
+        state_.release_if_settled(stream);
         state_.line.wake();
     }
 
@@ -231,7 +249,16 @@ private:
     /// object stays as it is in the store, growing, until the next recovery.
     bool cut_back(Growing<C>& object) {
         auto file = state_.directory.open_to_cut(object.id);
-        return file && restore_mark(*file, *object.marked, object.marked_tail);
+        auto cut = file ? restore_mark(*file, *object.marked, object.marked_tail)
+                        : Result<void>{file.error()};
+        if (cut) return true;
+        const Lock lock{state_.mutex};
+        state_.note_error(cut.error());
+        return false;
+    }
+
+    static bool has_number(const StreamState<C>& stream) noexcept {
+        return stream.next != 0 && stream.next <= stream.durable + sequence_window;
     }
 
     /// The object that takes over what is still in memory, or none.
@@ -241,35 +268,33 @@ private:
         typename C::Counts dropped{};
         std::uint64_t records = 0;
         const auto first = std::max(offset, from.bytes.begin());
-        const bool has_number = stream.next != 0 && stream.next <= stream.durable + sequence_window;
+        const auto next = std::make_shared<Growing<C>>(ObjectId{stream.id, stream.next},
+                                                       typename C::Facts{}, state_.pool);
         while (entry != from.entries.end() &&
-               (!has_number || offset < first || !from.index.starts_group(entry->record))) {
+               (offset < first || !from.index.starts_group(entry->record))) {
             C::Index::tally(dropped, entry->record, Bytes{entry->size});
             offset += entry->size;
             ++records;
             ++entry;
         }
-        if (records != 0)
-            state_.policy.observer.on_lost(
-                {from.id, Bytes{from.marked_size()}, Bytes{offset}, records, cause});
+        if (records != 0) lose_range(from, from.marked_size(), offset, records, cause);
         if (entry == from.entries.end()) return nullptr;
 
-        auto next = std::make_shared<Growing<C>>(
-            ObjectId{stream.id, stream.next},
-            std::as_const(state_.policy.rows).split(from.facts, from.marked_counts, dropped),
-            state_.pool);
+        next->facts =
+            std::as_const(state_.policy.rows).split(from.facts, from.marked_counts, dropped);
         for (; entry != from.entries.end(); ++entry) {
-            for (auto left = entry->size; left != 0;) {
-                auto part = from.bytes.peek(offset);
-                part = part.first(std::min<std::uint64_t>(part.size(), left));
-                if (!next->bytes.append(part)) break;
-                offset += part.size();
-                left -= part.size();
-                from.bytes.release_until(offset);
+            if (!move_record(from, *next, *entry, offset)) {
+                const auto left = static_cast<std::uint64_t>(from.entries.end() - entry);
+                lose_range(from, offset, from.size(), left, {Errc::out_of_memory, Operation::write});
+                break;
             }
-            if (!next->index.add(entry->record, Bytes{entry->size})) break;
-            next->entries.push_back(*entry);
+            offset += entry->size;
         }
+        if (next->size() == 0) return nullptr;
+        next->retries = from.retries + 1;
+        next->not_before = now_ + std::min<std::chrono::nanoseconds>(
+                                      std::chrono::milliseconds{5} * (1 << std::min(next->retries, 10u)),
+                                      std::chrono::seconds{5});
         next->marked_at = now_;
         next->has_ended = from.has_ended;
         next->reason = from.reason;
@@ -279,11 +304,40 @@ private:
         return next;
     }
 
+    void lose_range(const Growing<C>& object, std::uint64_t from, std::uint64_t to,
+                    std::uint64_t records, const Error& cause) {
+        state_.policy.observer.on_lost({object.id, Bytes{from}, Bytes{to}, records, cause});
+        if (!state_.first_loss) state_.first_loss = Error{Errc::object_lost, Operation::write, object.id};
+    }
+
+    /// One record whole, or nothing of it where there is no memory.
+    bool move_record(Growing<C>& from, Growing<C>& to, const typename Growing<C>::Entry& entry,
+                     std::uint64_t offset) {
+        const auto end = offset + entry.size;
+        for (auto at = offset; at != end;) {
+            auto part = from.bytes.peek(at);
+            part = part.first(std::min<std::uint64_t>(part.size(), end - at));
+            if (part.empty() || !to.bytes.append(part)) {
+                to.bytes.unappend(static_cast<std::size_t>(at - offset));
+                return false;
+            }
+            at += part.size();
+        }
+        if (!to.index.add(entry.record, Bytes{entry.size})) {
+            to.bytes.unappend(static_cast<std::size_t>(entry.size));
+            return false;
+        }
+        to.entries.push_back(entry);
+        from.bytes.release_until(end);
+        return true;
+    }
+
     bool remove_garbage() {
         std::vector<ObjectId> garbage;
         {
             const Lock lock{state_.mutex};
             garbage.swap(state_.garbage);
+            state_.removing = garbage.size();
         }
         if (now_ >= removal_not_before_) {
             garbage.insert(garbage.end(), unremoved_.begin(), unremoved_.end());
@@ -303,6 +357,8 @@ private:
         }
         if (!unremoved_.empty() && now_ >= removal_not_before_)
             removal_not_before_ = now_ + std::chrono::seconds{1};
+        const Lock lock{state_.mutex};
+        state_.removing = 0;
         return !garbage.empty();
     }
 
@@ -380,7 +436,7 @@ private:
                 object->bytes.clear();
                 std::erase(stream->objects, object);
             }
-            state_.outbox.push_back(std::move(change));
+            state_.hand_over(*stream, std::move(change));
         }
         ready_.clear();
         state_.progress.notify_all();

@@ -5,8 +5,12 @@
 #include <bobbin/fs/file.hpp>
 #include <bobbin/fs/identity.hpp>
 
+#include <array>
 #include <concepts>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 

@@ -5,6 +5,8 @@
 #include <bobbin/core/sync_result.hpp>
 #include <bobbin/fs/concept.hpp>
 
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace bobbin {

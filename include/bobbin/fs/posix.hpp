@@ -25,18 +25,16 @@ namespace bobbin {
 class PosixFs {
 public:
     Result<FileHandle> open_root(const char* path, RootMode mode) noexcept {
-        if (mode == RootMode::create_if_missing && ::mkdir(path, 0700) == 0) {
-            const auto made = ::open(path, directory_flags);
-            if (made < 0) return failed(Operation::open);
-            if (::fchmod(made, 0700) != 0 || !sync_parent(made)) {
-                const auto error = failed(Operation::create);
-                ::close(made);
-                return error;
-            }
-            return made;
-        }
+        const bool creates = mode == RootMode::create_if_missing;
+        const bool made = creates && ::mkdir(path, 0700) == 0;
         const auto fd = ::open(path, directory_flags);
         if (fd < 0) return failed(Operation::open);
+        // Also where it was there: whoever made it may have died before its name was durable.
+        if (creates && ((made && ::fchmod(fd, 0700) != 0) || !sync_parent(fd))) {
+            const auto error = failed(Operation::create);
+            ::close(fd);
+            return error;
+        }
         return fd;
     }
 
@@ -58,6 +56,7 @@ public:
         if (creates && ::fchmod(fd, 0600) != 0) {
             const auto error = failed(operation);
             ::close(fd);
+            if (mode == OpenMode::create) ::unlinkat(dir, name, 0);
             return error;
         }
         return fd;
