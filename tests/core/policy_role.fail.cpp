@@ -11,7 +11,7 @@ struct Index {
 
 using Roles = bobbin::roles<bobbin::role::file>;
 #ifdef BOBBIN_CONTROL
-constexpr bool accepted = Roles::accept<File>;
+[[maybe_unused]] constexpr bool accepted = Roles::accept<File>;
 #else
-constexpr bool accepted = Roles::accept<File, Index>;
+[[maybe_unused]] constexpr bool accepted = Roles::accept<File, Index>;
 #endif

@@ -9,7 +9,7 @@ struct Stranger {};
 
 using Roles = bobbin::roles<bobbin::role::file>;
 #ifdef BOBBIN_CONTROL
-constexpr bool accepted = Roles::accept<File>;
+[[maybe_unused]] constexpr bool accepted = Roles::accept<File>;
 #else
-constexpr bool accepted = Roles::accept<File, Stranger>;
+[[maybe_unused]] constexpr bool accepted = Roles::accept<File, Stranger>;
 #endif

@@ -38,6 +38,8 @@ BOOST_AUTO_TEST_CASE(or_for_ever) {
         third = allocates();
         try {
             std::vector<int> numbers(10);
+            auto* volatile seen = numbers.data();
+            (void)seen;
         } catch (const std::bad_alloc&) {
             thrown = true;
         }
