@@ -175,7 +175,7 @@ public:
         while (!ticket.is_done) {
             if (workers_ == 0) {
                 lock.unlock();
-                step();
+                if (!step()) clock_.sleep_for(std::chrono::milliseconds{1});
                 lock.lock();
             } else {
                 done_.wait_for(lock, std::chrono::seconds{1});

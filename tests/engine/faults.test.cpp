@@ -2,6 +2,35 @@
 
 using namespace engine_tests;
 
+namespace {
+
+/// Once, a commit happens and nobody knows.
+struct DoubtfulStore : MemoryStore {
+    class Transaction : public MemoryStore::Transaction {
+    public:
+        Transaction(MemoryStore::Transaction tx, bool& doubt)
+            : MemoryStore::Transaction{std::move(tx)}, doubt_{&doubt} {}
+        Result<void> commit() noexcept {
+            auto done = MemoryStore::Transaction::commit();
+            if (!done || !std::exchange(*doubt_, false)) return done;
+            auto error = Error::system(EIO, Operation::commit);
+            error.category = ErrorKind::unknown_outcome;
+            return error;
+        }
+
+    private:
+        bool* doubt_;
+    };
+    Result<Transaction> begin() noexcept {
+        auto tx = MemoryStore::begin();
+        if (!tx) return tx.error();
+        return Transaction{std::move(*tx), doubt};
+    }
+    bool doubt = false;
+};
+
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(engine_faults)
 
 BOOST_AUTO_TEST_CASE(a_failed_sync_is_final_and_the_bytes_go_to_a_new_file) {
@@ -283,6 +312,28 @@ BOOST_AUTO_TEST_CASE(what_the_programs_rows_refuse_holds_up_nobody) {
     BOOST_TEST(recorder.log->quarantined.size() == 1u);
     BOOST_TEST(((*store.object({StreamId{1}, 1}))->state == ObjectState::quarantined));
     BOOST_TEST(((*store.object({StreamId{1}, 2}))->state == ObjectState::committed));
+}
+
+BOOST_AUTO_TEST_CASE(a_job_waits_until_no_commit_is_in_doubt) {
+    using Archive = bobbin::Archive<File<Fs>, VideoIndex, DoubtfulStore, ManualClock>;
+    ManualClock clock;
+    DoubtfulStore store;
+    const auto door = *store.stream("door");
+    Committer committer{store, clock};
+    auto syncer = Archive::Syncer::open(*FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, Fs{}),
+                                        committer, {.create = true}, clock);
+    BOOST_TEST_REQUIRE(syncer.has_value(), Bench::message(syncer));
+    auto writer = syncer->writer(door);
+    BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
+    const auto id = *writer->end();
+    syncer->step();
+    store.doubt = true;
+    committer.step();
+    BOOST_TEST(!store.doubt);
+    const auto before = clock.monotonic();
+    BOOST_TEST(committer.run([](auto&) -> Result<void> { return {}; }).has_value());
+    BOOST_TEST((clock.monotonic() > before));
+    BOOST_TEST(syncer->wait(id, 1s).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
