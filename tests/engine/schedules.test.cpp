@@ -15,7 +15,8 @@ namespace {
 
 /// The engine on a simulated file system, rows in memory, threads and time of the scheduler's.
 struct Stage {
-    using Archive = bobbin::Archive<File<Fs>, VideoIndex, MemoryStore, StepClock, StepThreads, Recorder>;
+    using Archive =
+        bobbin::Archive<File<Fs>, VideoIndex, MemoryStore, StepClock, StepThreads, Recorder>;
     using Syncer = Archive::Syncer;
     using Writer = Archive::Writer;
     using Thread = StepThreads::Thread;
@@ -26,7 +27,8 @@ struct Stage {
         syncer.emplace(open("/sim/footage"));
     }
     ~Stage() {
-        failures.check(StepClock{}.monotonic() - begun < most, "something waited for its time limit");
+        failures.check(StepClock{}.monotonic() - begun < most,
+                       "something waited for its time limit");
     }
 
     Syncer open(const char* path) {
@@ -56,7 +58,8 @@ struct Stage {
         return all;
     }
     void check_content(ObjectId id, std::size_t first, std::size_t last, std::size_t size = 500) {
-        failures.check(content(id) == Bench::joined(first, last, size), "what was acknowledged is not there");
+        failures.check(content(id) == Bench::joined(first, last, size),
+                       "what was acknowledged is not there");
     }
     void check_quiet() {
         ok(committer.drain(most), "drain");
@@ -67,7 +70,8 @@ struct Stage {
         for (const auto streams = store.streams(); const auto& stream : *streams)
             rows += store.objects(stream.id, 0, UINT32_MAX)->size();
         failures.check(files == rows, "drain left a file");
-        for (const auto state : {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined})
+        for (const auto state :
+             {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined})
             failures.check(store.in_state(syncer->directory(), state)->empty(), "drain left a row");
     }
     Log& log() { return *recorder.log; }
@@ -179,11 +183,13 @@ BOOST_AUTO_TEST_CASE(objects_are_deleted_while_they_are_read) {
         const Stage::Thread reading{[&](std::stop_token) {
             for (std::size_t n = 0; n < 2; ++n)
                 if (const auto all = stage.content(ids[n]))
-                    stage.failures.check(*all == Bench::bytes(n * 2, 500), "a deleted object was read");
+                    stage.failures.check(*all == Bench::bytes(n * 2, 500),
+                                         "a deleted object was read");
         }};
         stage.ok(stage.committer.lower_retention(stage.door, Bytes{}), "lower_retention");
         stage.check_quiet();
-        stage.failures.check(stage.store.objects(stage.door, 0, UINT32_MAX)->empty(), "not all was deleted");
+        stage.failures.check(stage.store.objects(stage.door, 0, UINT32_MAX)->empty(),
+                             "not all was deleted");
     });
 }
 
@@ -210,12 +216,14 @@ BOOST_AUTO_TEST_CASE(a_writer_that_is_ahead_of_its_numbers_waits) {
         }
         stage.ok(stage.committer.flush(10s), "flush");
         for (std::size_t n = 0; n < 10; ++n)
-            stage.failures.check(stage.content(ids[n]) == Bench::bytes(n * 2, 500), "flush came too early");
+            stage.failures.check(stage.content(ids[n]) == Bench::bytes(n * 2, 500),
+                                 "flush came too early");
     });
 }
 
 BOOST_AUTO_TEST_CASE(a_writer_without_room_drops_whole_groups) {
-    const SyncerOptions options{.memory = 128_KiB, .when_full = WhenFull::drop, .mark_interval = 0s};
+    const SyncerOptions options{
+        .memory = 128_KiB, .when_full = WhenFull::drop, .mark_interval = 0s};
     explore(options, {.preemptions = 1, .max_runs = 50'000, .seeds = 1000}, [](Stage& stage) {
         constexpr std::size_t size = 60'000;
         auto writer = stage.writer(stage.door);
@@ -235,7 +243,8 @@ BOOST_AUTO_TEST_CASE(a_writer_without_room_drops_whole_groups) {
             next += count + count % 2;
             kept += count;
         }
-        stage.failures.check(kept + stage.log().dropped == 6, "records were neither kept nor told of");
+        stage.failures.check(kept + stage.log().dropped == 6,
+                             "records were neither kept nor told of");
     });
 }
 
@@ -256,7 +265,8 @@ BOOST_AUTO_TEST_CASE(a_sync_fails_and_the_next_writer_gets_other_numbers) {
         }
         const auto waited = stage.syncer->wait(second, 10s);
         const auto lost = stage.syncer->wait(first, 10s);
-        stage.failures.check(waited.has_value() != lost.has_value(), "one sync failed, and not one object");
+        stage.failures.check(waited.has_value() != lost.has_value(),
+                             "one sync failed, and not one object");
         stage.check_quiet();
         std::vector<std::vector<std::byte>> found;
         const auto rows = stage.store.objects(stage.door, 0, UINT32_MAX);
@@ -291,7 +301,8 @@ BOOST_AUTO_TEST_CASE(a_syncer_goes_while_another_thread_flushes) {
         auto other = std::make_optional(stage.open("/sim/other"));
         const auto yard = *stage.store.stream("yard");
         const auto committing = stage.committer.start();
-        const Stage::Thread flushing{[&](std::stop_token) { stage.ok(stage.committer.flush(10s), "flush"); }};
+        const Stage::Thread flushing{
+            [&](std::stop_token) { stage.ok(stage.committer.flush(10s), "flush"); }};
         {
             auto writer = *other->writer(yard);
             stage.append(writer, 0);

@@ -129,7 +129,8 @@ struct Machine {
     }
 
     Syncer open(std::ptrdiff_t number) {
-        auto opened = Syncer::open(place.path() + "/d" + std::to_string(number), committer, options, told);
+        auto opened =
+            Syncer::open(place.path() + "/d" + std::to_string(number), committer, options, told);
         BOOST_TEST_REQUIRE(opened.has_value(), Bench::message(opened));
         return std::move(*opened);
     }
@@ -162,7 +163,8 @@ struct Machine {
                 continue;
             }
             wrong.check(*got == bytes.size(), "a growing object became shorter");
-            wrong.check(numbers_in(bytes, stream).has_value(), "a growing object is not what was appended");
+            wrong.check(numbers_in(bytes, stream).has_value(),
+                        "a growing object is not what was appended");
             auto counts = VideoIndex::count(view.index, view.size);
             wrong.ok(counts, "the index of a growing object");
         }
@@ -200,8 +202,10 @@ struct Machine {
         bool was_deleted = false;
         for (const auto id : told.ids->committed) {
             if (id.stream() != stream) continue;
-            if (told.ids->deleted.contains(id)) was_deleted = true;
-            else expected.insert(id);
+            if (told.ids->deleted.contains(id))
+                was_deleted = true;
+            else
+                expected.insert(id);
         }
         std::uint32_t next = 0;
         for (const auto& row : *rows) {
@@ -218,7 +222,8 @@ struct Machine {
     }
     /// Nothing is left under way, neither rows nor files.
     void check_quiet(Syncer& of, std::size_t number) {
-        constexpr std::array states{ObjectState::growing, ObjectState::garbage, ObjectState::quarantined};
+        constexpr std::array states{ObjectState::growing, ObjectState::garbage,
+                                    ObjectState::quarantined};
         std::size_t unfinished = 0;
         wrong.ok(committer.run([&](typename Store::Transaction& tx) -> Result<void> {
             for (const auto state : states) {
@@ -227,10 +232,12 @@ struct Machine {
                 unfinished += rows->size();
             }
             return {};
-        }), "run");
+        }),
+                 "run");
         wrong.check(unfinished == 0, "rows are left under way");
         std::set<std::string> files, expected;
-        auto at = FsDirectory<PosixFs>::open(place.path() + "/d" + std::to_string(number), RootMode::existing);
+        auto at = FsDirectory<PosixFs>::open(place.path() + "/d" + std::to_string(number),
+                                             RootMode::existing);
         const auto names = at->list();
         for (const auto& name : *names)
             if (ObjectName::parse(name)) files.insert(name);
@@ -238,8 +245,7 @@ struct Machine {
         for (const auto& stream : *streams) {
             auto rows = store.objects(stream.id, 0, UINT32_MAX);
             for (const auto& row : *rows)
-                if (row.directory == of.directory())
-                    expected.insert(ObjectName{row.id}.c_str());
+                if (row.directory == of.directory()) expected.insert(ObjectName{row.id}.c_str());
         }
         wrong.check(files == expected, "the files are not those of the rows");
     }
@@ -310,9 +316,11 @@ void everything_at_once(std::uint32_t records) {
                 machine.wrong.ok(machine.committer.run([&](auto&) -> Result<void> {
                     ++ran;
                     return {};
-                }), "run");
+                }),
+                                 "run");
                 if (const auto& line = lines[i % lines.size()]; line.has_limit)
-                    machine.wrong.ok(machine.committer.lower_retention(line.stream, 300_KiB), "lower");
+                    machine.wrong.ok(machine.committer.lower_retention(line.stream, 300_KiB),
+                                     "lower");
             }
             machine.wrong.check(ran == asked, "a job did not run once");
         });
@@ -331,7 +339,8 @@ void everything_at_once(std::uint32_t records) {
                 if (!waited && !machine.is_gone(waited.error())) machine.wrong.ok(waited, "wait");
                 if (!waited) continue;
                 auto guarded = machine.committer.protect(one->second, i % 2 == 0);
-                if (!guarded && !machine.is_gone(guarded.error())) machine.wrong.ok(guarded, "protect");
+                if (!guarded && !machine.is_gone(guarded.error()))
+                    machine.wrong.ok(guarded, "protect");
             }
             for (const auto& [at, id] : ended) {
                 auto freed = machine.committer.protect(id, false);
@@ -346,9 +355,11 @@ void everything_at_once(std::uint32_t records) {
     for (const auto& line : lines)
         machine.check_whole(*machine.syncers[line.at], line.stream, records);
     for (const auto& [at, id] : ended)
-        machine.wrong.check(machine.told.ids->committed.contains(id), "an object was not acknowledged");
+        machine.wrong.check(machine.told.ids->committed.contains(id),
+                            "an object was not acknowledged");
     for (const auto id : machine.told.ids->deleted)
-        machine.wrong.check(machine.told.ids->committed.contains(id), "deleted before it was committed");
+        machine.wrong.check(machine.told.ids->committed.contains(id),
+                            "deleted before it was committed");
     machine.wrong.check(machine.told.ids->errors == 0, "errors were told");
     machine.wrong.check(!machine.told.ids->deleted.empty(), "nothing was deleted");
     BOOST_TEST(machine.wrong.all() == "");
@@ -391,7 +402,8 @@ BOOST_AUTO_TEST_CASE(threads_stop_and_start_while_writers_go_on) {
         };
         while (busy != 0) {
             {
-                const auto running = run_all(machine.committer, *machine.syncers[0], *machine.syncers[1]);
+                const auto running =
+                    run_all(machine.committer, *machine.syncers[0], *machine.syncers[1]);
                 more();
             }
             more();
@@ -427,7 +439,8 @@ BOOST_AUTO_TEST_CASE(syncers_come_and_go_while_the_committer_runs) {
             auto writer = machine.writer(*machine.syncers[0], kept);
             for (; !is_done; ++written) {
                 machine.wrong.ok(machine.append(writer, written), "append");
-                if (written % 25 == 24) machine.wrong.ok(machine.syncers[0]->wait(*writer.end(), 60s), "wait");
+                if (written % 25 == 24)
+                    machine.wrong.ok(machine.syncers[0]->wait(*writer.end(), 60s), "wait");
             }
         });
         for (int i = 0; i < 2; ++i)
