@@ -217,7 +217,7 @@ inline ObjectId record(Life& life, Life::Archive::Writer& writer, std::size_t fi
     auto id = writer.end();
     if (!id) throw Life::Stop{"end"};
     // Without success it was split or given up; that is told, and nothing of it promised.
-    (void)life.syncer->wait(*id, 60s);
+    (void)life.syncer->wait(*id, 1s);
     return *id;
 }
 
