@@ -6,7 +6,7 @@
 find_package(Boost 1.74 REQUIRED COMPONENTS unit_test_framework)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-set(BOBBIN_TEST_TIMEOUT 300 CACHE STRING "Seconds after which a test counts as hung")
+set(BOBBIN_TEST_TIMEOUT 900 CACHE STRING "Seconds after which a test counts as hung")
 
 # How tests are compiled: little optimisation, as compiling takes longer than running, and assert() works.
 add_library(bobbin_test_options INTERFACE)
