@@ -61,6 +61,7 @@ public:
                 retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
             not_before_ = clock_.monotonic() + delay;
             for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
+            if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(committed.error());
             return true;
         }
         attempts_ = 0;
@@ -103,6 +104,8 @@ public:
 
     /// Runs the program's own statements in a transaction in line with all others.
     /// `f(Transaction&)` gives a Result<void>; an error rolls back.
+    /// @errors what `f` gives; of the store, also where it fails to say what has become of a batch,
+    ///   for which `f` would have to wait
     template <std::invocable<Transaction&> F>
     Result<void> run(F f) {
         return execute(Job{std::move(f)});
@@ -240,6 +243,7 @@ private:
         CommitReport report;
         /// Of the last attempt; kept because that may have happened.
         std::vector<ObjectRow> deleted;
+        std::vector<ObjectRow> found;  ///< of `doubted_`, those that are garbage
         bool is_outcome_unknown = false;
         bool has_more = false;
         std::vector<std::pair<StreamId, Bytes>> unmet;
@@ -317,6 +321,18 @@ private:
         return true;
     }
 
+    /// The store does not even say what has become of the batch: who waits for a job gets to know.
+    void refuse_jobs(Error error) {
+        // It is the batch that may have happened, not the job.
+        if (error.kind() == ErrorKind::unknown_outcome) error.category = ErrorKind::stalled;
+        const Lock lock{mutex_};
+        for (auto* ticket : std::exchange(jobs_, {})) {
+            ticket->result = error;
+            ticket->is_done = true;
+        }
+        done_.notify_all();
+    }
+
     /// A batch that fails for want of room must learn that room may be made.
     void add_requests_for_room() {
         const Lock lock{mutex_};
@@ -330,7 +346,7 @@ private:
         bool is_due = false;
         {
             const Lock lock{mutex_};
-            is_due = !needs_room_.empty() || std::exchange(has_more_, false);
+            is_due = !needs_room_.empty() || std::exchange(has_more_, false) || !doubted_.empty();
         }
         for (auto* port : ports_) {
             CommitReport why;
@@ -361,6 +377,7 @@ private:
             if (*happened) return {};
             batch.deleted.clear();
         }
+        if (auto asked = ask_doubted(*tx, batch); !asked) return asked;
         std::vector<ObjectId> fresh;
         for (auto& part : batch.parts) {
             for (auto& change : part.changes) {
@@ -385,6 +402,16 @@ private:
         if (!committed && committed.error().kind() == ErrorKind::unknown_outcome)
             batch.is_outcome_unknown = true;
         return committed;
+    }
+
+    Result<void> ask_doubted(Transaction& tx, Batch& batch) {
+        batch.found.clear();
+        for (const auto& doubted : doubted_) {
+            auto row = tx.object(doubted.id);
+            if (!row) return row.error();
+            if (*row && (*row)->state == ObjectState::garbage) batch.found.push_back(doubted);
+        }
+        return {};
     }
 
     Result<void> apply_limits(Transaction& tx, Deleter& deleter, Batch& batch) {
@@ -424,6 +451,8 @@ private:
         for (auto& part : batch.parts)
             part.port->on_durable(part.changes, part.gone.size(), batch.report);
         deliver_garbage(batch.deleted);
+        deliver_garbage(batch.found);
+        doubted_.clear();
         for (const auto& [stream, over] : batch.unmet)
             for (auto* port : ports_) port->on_retention_unmet(stream, over);
         const Lock lock{mutex_};
@@ -438,9 +467,14 @@ private:
                 if (row.directory == port->directory()) ids.push_back(row.id);
             if (!ids.empty()) port->on_garbage(ids);
         }
+        // Handed over once, not twice.
+        std::erase_if(doubted_, [&](const auto& row) {
+            return std::ranges::find(deleted, row.id, &ObjectRow::id) != deleted.end();
+        });
     }
 
     /// Deletes in a job of its own; the files are handed to their directories once it is durable.
+    /// Where the store fails to say whether it is, the next batch asks again.
     template <class Choose>
     Result<void> delete_in_job(Choose choose) {
         std::vector<ObjectRow> deleted;
@@ -454,14 +488,20 @@ private:
             return chosen;
         });
         if (!done && done.error().kind() == ErrorKind::unknown_outcome) {
-            done = run([&](Transaction& tx) -> Result<void> {
+            bool has_happened = true;
+            auto asked = run([&](Transaction& tx) -> Result<void> {
                 for (const auto& row : deleted) {
                     auto now = tx.object(row.id);
                     if (!now) return now.error();
-                    if (!*now || (*now)->state != ObjectState::garbage) return done;
+                    has_happened = has_happened && *now && (*now)->state == ObjectState::garbage;
                 }
                 return {};
             });
+            if (asked && has_happened) done = {};
+            if (!asked) {
+                const Lock one_at_a_time{stepping_};
+                doubted_.insert(doubted_.end(), deleted.begin(), deleted.end());
+            }
         }
         if (done) {
             const Lock one_at_a_time{stepping_};
@@ -517,7 +557,7 @@ private:
                 for (const auto& wait : waits)
                     if (is_attached(wait) && !wait.port->is_settled(wait.ticket, quiet))
                         is_settled = false;
-                if (quiet && (batch_ || has_more())) is_settled = false;
+                if (quiet && (batch_ || has_more() || !doubted_.empty())) is_settled = false;
             }
             if (is_settled || clock_.monotonic() >= deadline) return calm(waits, is_settled);
             bool moved = help();
@@ -559,6 +599,7 @@ private:
     unsigned attempts_ = 0;
     MonotonicTime not_before_{};
     Transaction* job_tx_ = nullptr;
+    std::vector<ObjectRow> doubted_;  ///< deleted by a job, and nobody knows whether it happened
 
     Mutex mutex_;  ///< held for a moment
     typename Threads::Condition work_;

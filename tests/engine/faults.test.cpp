@@ -4,29 +4,33 @@ using namespace engine_tests;
 
 namespace {
 
-/// Once, a commit happens and nobody knows.
+/// Once, a commit happens and nobody knows; while the store is down, nobody can ask.
 struct DoubtfulStore : MemoryStore {
     class Transaction : public MemoryStore::Transaction {
     public:
-        Transaction(MemoryStore::Transaction tx, bool& doubt)
-            : MemoryStore::Transaction{std::move(tx)}, doubt_{&doubt} {}
+        Transaction(MemoryStore::Transaction tx, DoubtfulStore& store)
+            : MemoryStore::Transaction{std::move(tx)}, store_{&store} {}
         Result<void> commit() noexcept {
             auto done = MemoryStore::Transaction::commit();
-            if (!done || !std::exchange(*doubt_, false)) return done;
+            if (!done || !std::exchange(store_->doubt, false)) return done;
+            store_->is_down = store_->is_down_after_doubt;
             auto error = Error::system(EIO, Operation::commit);
             error.category = ErrorKind::unknown_outcome;
             return error;
         }
 
     private:
-        bool* doubt_;
+        DoubtfulStore* store_;
     };
     Result<Transaction> begin() noexcept {
+        if (is_down) return Error::system(EIO, Operation::begin);
         auto tx = MemoryStore::begin();
         if (!tx) return tx.error();
-        return Transaction{std::move(*tx), doubt};
+        return Transaction{std::move(*tx), *this};
     }
     bool doubt = false;
+    bool is_down = false;
+    bool is_down_after_doubt = false;
 };
 
 }  // namespace
@@ -314,26 +318,76 @@ BOOST_AUTO_TEST_CASE(what_the_programs_rows_refuse_holds_up_nobody) {
     BOOST_TEST(((*store.object({StreamId{1}, 2}))->state == ObjectState::committed));
 }
 
-BOOST_AUTO_TEST_CASE(a_job_waits_until_no_commit_is_in_doubt) {
+namespace {
+
+/// A finished object whose commit is in doubt.
+struct DoubtfulBench {
     using Archive = bobbin::Archive<File<Fs>, VideoIndex, DoubtfulStore, ManualClock>;
+
+    DoubtfulBench() {
+        auto opened = Archive::Syncer::open(
+            *FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, fs), committer,
+            {.create = true}, clock);
+        BOOST_TEST_REQUIRE(opened.has_value(), Bench::message(opened));
+        syncer.emplace(std::move(*opened));
+        auto writer = syncer->writer(*store.stream("door"));
+        BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
+        id = *writer->end();
+        syncer->step();
+        store.doubt = true;
+        committer.step();
+        BOOST_TEST(!store.doubt);
+    }
+    std::size_t data_files() {
+        const auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, fs);
+        return static_cast<std::size_t>(std::ranges::count_if(
+            *directory->list(), [](const auto& name) { return ObjectName::parse(name).has_value(); }));
+    }
+    Result<void> run_job() {
+        return committer.run([](auto&) -> Result<void> { return {}; });
+    }
+
+    Fs fs;
     ManualClock clock;
     DoubtfulStore store;
-    const auto door = *store.stream("door");
-    Committer committer{store, clock};
-    auto syncer = Archive::Syncer::open(*FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, Fs{}),
-                                        committer, {.create = true}, clock);
-    BOOST_TEST_REQUIRE(syncer.has_value(), Bench::message(syncer));
-    auto writer = syncer->writer(door);
-    BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
-    const auto id = *writer->end();
-    syncer->step();
-    store.doubt = true;
-    committer.step();
-    BOOST_TEST(!store.doubt);
-    const auto before = clock.monotonic();
-    BOOST_TEST(committer.run([](auto&) -> Result<void> { return {}; }).has_value());
-    BOOST_TEST((clock.monotonic() > before));
-    BOOST_TEST(syncer->wait(id, 1s).has_value());
+    Committer<DoubtfulStore, ManualClock> committer{store, clock};
+    std::optional<Archive::Syncer> syncer;
+    ObjectId id;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_job_waits_until_no_commit_is_in_doubt) {
+    DoubtfulBench bench;
+    const auto before = bench.clock.monotonic();
+    BOOST_TEST(bench.run_job().has_value());
+    BOOST_TEST((bench.clock.monotonic() > before));
+    BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_job_does_not_wait_for_a_store_that_fails_to_tell) {
+    DoubtfulBench bench;
+    bench.store.is_down = true;
+    const auto refused = bench.run_job();
+    BOOST_TEST_REQUIRE(!refused.has_value());
+    BOOST_TEST(refused.error().is_errno(EIO));
+    bench.store.is_down = false;
+    BOOST_TEST(bench.run_job().has_value());
+    BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_deletion_that_nobody_could_ask_about_leaves_no_file) {
+    DoubtfulBench bench;
+    BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+    bench.store.doubt = true;
+    bench.store.is_down_after_doubt = true;
+    const auto lowered = bench.committer.lower_retention(bench.id.stream(), Bytes{0});
+    BOOST_TEST_REQUIRE(!lowered.has_value());
+    BOOST_TEST((lowered.error().kind() == ErrorKind::unknown_outcome));
+    bench.store.is_down = false;
+    BOOST_TEST(bench.committer.drain(1s).has_value());
+    BOOST_TEST(!(*bench.store.object(bench.id)).has_value());
+    BOOST_TEST(bench.data_files() == 0u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
