@@ -2,7 +2,11 @@
 //   figures_reliability [--states N] [--depth N] [--faults N] [--seed N]
 // --states is the most distinct states of one scenario; --faults explores every N-th failing call.
 
-#include "../tests/engine/scenarios.hpp"
+#include "../tests/engine/plant.hpp"
+#include "../tests/engine/scenario.hpp"
+
+#include <bobbin/testing/explorer.hpp>
+#include <bobbin/testing/inject_faults.hpp>
 
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -1,4 +1,6 @@
-#include "scenarios.hpp"
+#include "scenario.hpp"
+
+#include <bobbin/testing/explorer.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>

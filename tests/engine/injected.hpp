@@ -1,7 +1,9 @@
 #ifndef BOBBIN_TESTS_ENGINE_INJECTED_HPP
 #define BOBBIN_TESTS_ENGINE_INJECTED_HPP
 
-#include "scenarios.hpp"
+#include "scenario.hpp"
+
+#include <bobbin/testing/inject_faults.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,4 +1,7 @@
-#include "scenarios.hpp"
+#include "plant.hpp"
+#include "scenario.hpp"
+
+#include <bobbin/testing/explorer.hpp>
 
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>

@@ -1,0 +1,191 @@
+#ifndef BOBBIN_TESTS_ENGINE_LIFE_HPP
+#define BOBBIN_TESTS_ENGINE_LIFE_HPP
+
+#include "plants.hpp"
+#include "scenario.hpp"
+
+#include <bobbin/bobbin.hpp>
+#include <bobbin/index/video.hpp>
+#include <bobbin/store/sqlite.hpp>
+#include <bobbin/testing/checked_store.hpp>
+#include <bobbin/testing/oracle.hpp>
+#include <bobbin/testing/sqlite_on_sim.hpp>
+#include <bobbin/testing/tracing_fs.hpp>
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace engine_tests {
+
+using namespace std::chrono_literals;
+
+/// UUIDs that are the same in each run and others in each process life.
+inline thread_local std::uint64_t uuid_seed = 0;
+inline Uuid next_uuid() noexcept {
+    Uuid uuid;
+    store_le(uuid.bytes.data(), ++uuid_seed * 0x9E3779B97F4A7C15u);
+    return uuid;
+}
+
+struct Teller : NullObserver {
+    Promise* promise = nullptr;
+    std::function<void()> told = [] {};
+    void on_committed(ObjectId id, Bytes size) noexcept {
+        if (!promise) return;
+        promise->whole[id] = size.value;
+        promise->marked.erase(id);
+        told();
+    }
+    void on_marked(ObjectId id, Bytes size) noexcept {
+        if (!promise) return;
+        promise->marked[id] = size.value;
+        told();
+    }
+    void on_quarantined(ObjectId, const Error& error) noexcept { quarantined = describe(error); }
+    std::string quarantined;
+    std::set<ObjectId> deleted;
+    /// A full disk costs the oldest objects.
+    void on_retry(const Error& error, unsigned, std::chrono::nanoseconds) noexcept {
+        if (promise && error.kind() == ErrorKind::no_space) promise->let_go();
+    }
+    void on_deleted(ObjectId id) noexcept {
+        deleted.insert(id);
+        if (!promise) return;
+        promise->whole.erase(id);
+        promise->marked.erase(id);
+        promise->deleted.insert(id);
+        told();
+    }
+};
+
+/// The disk: faults on it hit SQLite and the directory.
+/// The directory's view: faults on it hit data files only.
+using DataFs = testing::FaultyFs<Fs>;
+
+/// Everything a program has open, in one process life, on one simulated disk. Errors throw.
+struct Life {
+    using TracedFs = testing::TracingFs<DataFs>;
+    using Store = PlantedStore<testing::CheckedStore<SqliteStore>>;
+    using Place = PlantedDirectory<TracedFs>;
+    using Archive = bobbin::Archive<PlantedFile<File<TracedFs>>, Place, VideoIndex, Store,
+                                    ManualClock, Teller>;
+    using Committer = bobbin::Committer<Store, ManualClock>;
+
+    struct Stop {
+        std::string why;
+    };
+
+    Life(Fs files, Promise* promise, bool create, bool is_checked)
+        : fs{files}, data{files}, traced{data}, sqlite{files} {
+        uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
+        if (is_checked) oracle.watch(traced.trace());
+        traced.trace().keep(false);
+        auto opened = SqliteStore::open("/sim/catalog/catalog.db",
+                                        {.create = create, .make_uuid = next_uuid}, files);
+        if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
+        store.emplace(testing::CheckedStore<SqliteStore>{
+            std::move(*opened), oracle, std::vector<std::string>{"/sim/footage"}});
+        plant();
+        if (is_checked) tell_oracle_what_is_there();
+        committer.emplace(*store, clock);
+        teller.promise = promise;
+        teller.told = [this] { fs.barrier(); };
+        auto directory = FsDirectory<TracedFs>::open(
+            "/sim/footage", create ? RootMode::create_if_missing : RootMode::existing, traced);
+        if (!directory) throw Stop{"directory: " + describe(directory.error())};
+        auto made = Archive::Syncer::open(
+            Place{std::move(*directory)}, *committer,
+            {.create = create, .memory = 256_KiB, .make_uuid = next_uuid}, clock, teller);
+        if (!made) throw Stop{"open: " + store->describe(made.error())};
+        syncer.emplace(std::move(*made));
+        if (promise) {
+            promise->is_open = true;
+            fs.barrier();
+        }
+    }
+
+    StreamId stream(const char* name, Bytes retain = no_limit) {
+        auto found = store->stream(name, {retain});
+        if (!found) throw Stop{"stream: " + store->describe(found.error())};
+        return *found;
+    }
+    Archive::Writer writer(StreamId id) {
+        auto made = syncer->writer(id);
+        if (!made) throw Stop{"writer: " + store->describe(made.error())};
+        return std::move(*made);
+    }
+
+    void plant() {
+        raw_sync = [this](FileHandle h) { return data.sync(h); };
+        raw_remove = [this](ObjectId id) {
+            auto directory =
+                FsDirectory<TracedFs>::open("/sim/footage", RootMode::existing, traced);
+            if (directory) (void)directory->remove(id);
+        };
+    }
+
+    /// What an earlier process left: rows tell what of it is durable.
+    void tell_oracle_what_is_there() {
+        auto directory = FsDirectory<SimFs>::open("/sim/footage", RootMode::create_if_missing,
+                                                  testing::ground_of(fs));
+        auto names = directory->list();
+        for (const auto& name : *names) {
+            const auto id = ObjectName::parse(name);
+            if (!id) continue;
+            const auto path = "/sim/footage/" + name;
+            auto row = store->object(*id);
+            if (!row) throw Stop{"row: " + store->describe(row.error())};
+            const bool counts = *row && ((*row)->state == ObjectState::committed ||
+                                         (*row)->state == ObjectState::growing);
+            if (counts)
+                oracle.committed_before(path, (*row)->size.value);
+            else
+                oracle.unlink_allowed(path);
+        }
+    }
+
+    Fs fs;
+    DataFs data;
+    TracedFs traced;
+    testing::OrderingOracle oracle;
+    testing::ScopedSqliteOn<Fs> sqlite;
+    ManualClock clock;
+    Teller teller;
+    std::optional<Store> store;
+    std::optional<Committer> committer;
+    std::optional<Archive::Syncer> syncer;
+};
+
+/// Record `n` of a stream: its bytes tell its number, and are the only ones that may follow it.
+inline std::size_t record_size(std::size_t n) { return 1500 + (n * 977) % 3000; }
+inline std::vector<std::byte> record_bytes(StreamId stream, std::size_t n) {
+    std::vector<std::byte> bytes(record_size(n));
+    store_le(bytes.data(), std::uint64_t{n});
+    for (std::size_t i = 8; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(stream.value * 89 + n * 131 + i * 7 + i / 253);
+    return bytes;
+}
+
+inline void append(Life::Archive::Writer& writer, std::size_t n) {
+    const auto bytes = record_bytes(writer.stream(), n);
+    if (auto done = writer.append(bytes, {MediaDuration{3000}, n % 3 == 0}); !done)
+        throw Life::Stop{"append: " + describe(done.error())};
+}
+
+/// Appends records [first, last), ends the object and waits until it is acknowledged.
+inline ObjectId record(Life& life, Life::Archive::Writer& writer, std::size_t first,
+                       std::size_t last) {
+    for (auto n = first; n < last; ++n) append(writer, n);
+    auto id = writer.end();
+    if (!id) throw Life::Stop{"end"};
+    // Without success it was split or given up; that is told, and nothing of it promised.
+    (void)life.syncer->wait(*id, 1s);
+    return *id;
+}
+
+}  // namespace engine_tests
+
+#endif
