@@ -233,6 +233,29 @@ BOOST_AUTO_TEST_CASE(new_parameter_sets_start_a_recording_of_the_same_run) {
     BOOST_TEST(at(0).ended.media_duration.count == 3 * second);
 }
 
+BOOST_AUTO_TEST_CASE(the_last_sample_of_a_run_begins_no_recording) {
+    stream(30 * 80 + 1);  // the last one is where the first recording would switch
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
+    BOOST_REQUIRE_EQUAL(sink.recordings.size(), 1U);
+    BOOST_TEST(at(0).records.size() == 2401U);
+    BOOST_TEST(at(0).ended.media_duration.count == 80 * second);
+    BOOST_TEST(at(0).ended.trailing_zero);
+    BOOST_CHECK(at(0).ended.reason == RunEnd::stopped);
+}
+
+BOOST_AUTO_TEST_CASE(the_last_sample_begins_one_if_it_is_of_another_kind) {
+    stream(30);
+    current = entry(2);
+    stream(1, 0, 30);
+    BOOST_REQUIRE(run.finish(RunEnd::stopped));
+    BOOST_REQUIRE_EQUAL(sink.recordings.size(), 2U);
+    BOOST_TEST(at(0).records.size() == 30U);
+    BOOST_TEST(!at(0).ended.trailing_zero);
+    BOOST_TEST(at(1).records.size() == 1U);
+    BOOST_TEST(at(1).begun.entry == current);
+    BOOST_TEST(at(1).ended.trailing_zero);
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_sample_ends_the_run) {
     stream(3);
     BOOST_CHECK(push(9000, epoch, false, 0) == Outcome::run_ended);

@@ -93,7 +93,8 @@ constexpr WallDuration stagger(WallDuration interval, std::uint32_t i, std::uint
 ///
 /// A run is one uninterrupted session. It starts at the first sync sample with a timestamp; its
 /// recordings switch at sync samples, at staggered times, and follow each other without a gap. One
-/// sample is held back until the next one's time tells its duration. What ends a run is told by the
+/// sample is held back until the next one's time tells its duration; where a recording would begin
+/// with the last sample of its run, that sample ends the one before. What ends a run is told by the
 /// reason in the last `RecordingEnd`; the next sync sample starts a new run. External sync.
 template <RunSink Sink>
 class Run {
@@ -125,20 +126,12 @@ public:
                 return restart(sample, bytes, Outcome::run_ended, Outcome::run_replaced);
             }
             const MediaDuration duration = *sample.time - held_.time;
+            const auto outcome = switches_ ? switch_to_held() : Result<Outcome>{Outcome::taken};
+            if (!outcome) return outcome.error();
             if (auto r = append_held(duration); !r) return abort(r.error());
-            if (sample.sync && (sample.local >= switch_at_ || !same_entry(sample.entry))) {
-                const auto before = end_of(RunEnd::none, false);
-                if (drifted(before)) {
-                    if (auto r = close(RunEnd::clock_jump, false); !r) return r.error();
-                    running_ = false;
-                    return restart(sample, bytes, Outcome::run_ended, Outcome::run_replaced);
-                }
-                if (auto r = close(RunEnd::none, false); !r) return r.error();
-                if (auto r = begin(sample, before.start + before.wall_duration, run_offset_ + 1); !r)
-                    return r.error();
-            }
             hold(sample, bytes);
-            return Outcome::taken;
+            switches_ = sample.sync && (sample.local >= switch_at_ || !same_entry(sample.entry));
+            return *outcome;
         }
         return restart(sample, bytes, Outcome::waiting, Outcome::run_started);
     }
@@ -147,6 +140,8 @@ public:
     /// @errors the sink's
     Result<void> finish(RunEnd reason) noexcept {
         if (!running_) return {};
+        if (switches_ && !same_entry(held_.entry))
+            if (auto r = switch_to_held(); !r) return r.error();
         if (auto r = append_held(MediaDuration{0}); !r) {
             running_ = false;
             return r;
@@ -163,6 +158,7 @@ private:
         MediaDuration time{};
         WallTime local{};
         bool sync = false;
+        std::shared_ptr<const SampleEntry> entry;
     };
 
     RunEnd judge(const Sample& sample, const std::vector<std::byte>& bytes) const noexcept {
@@ -172,7 +168,7 @@ private:
         // Unsigned: the distance of two times may not fit with a sign.
         const auto gap = static_cast<std::uint64_t>(sample.time->count) - static_cast<std::uint64_t>(held_.time.count);
         if (gap > static_cast<std::uint64_t>(options_.max_gap.count)) return RunEnd::time_jump;
-        const auto media = media_ + MediaDuration{static_cast<std::int64_t>(gap)};
+        const auto media = (switches_ ? MediaDuration{} : media_) + MediaDuration{static_cast<std::int64_t>(gap)};
         if (media > longest_media(options_.longest)) return RunEnd::no_sync_sample;
         return RunEnd::none;
     }
@@ -186,20 +182,35 @@ private:
         if (!sample.sync || !sample.time || !sample.entry || bytes.empty() ||
             bytes.size() > VideoLimits::sample_bytes)
             return without;
-        if (auto r = begin(sample, sample.local, 0); !r) return r.error();
+        if (auto r = begin(sample.local, sample.entry, sample.local, 0); !r) return r.error();
         running_ = true;
         hold(sample, bytes);
         return with;
     }
 
-    Result<void> begin(const Sample& sample, WallTime start, std::uint32_t run_offset) noexcept {
+    /// The sample held back begins the next recording, or the next run where the clocks have parted.
+    Result<Outcome> switch_to_held() noexcept {
+        switches_ = false;
+        const auto before = end_of(RunEnd::none, false);
+        const bool is_new_run = drifted(before);
+        if (auto r = close(is_new_run ? RunEnd::clock_jump : RunEnd::none, false); !r) return r.error();
+        auto begun = is_new_run ? begin(held_.local, held_.entry, held_.local, 0)
+                                : begin(held_.local, held_.entry, before.start + before.wall_duration,
+                                        run_offset_ + 1);
+        if (!begun) return begun.error();
+        return is_new_run ? Outcome::run_replaced : Outcome::taken;
+    }
+
+    Result<void> begin(WallTime local, std::shared_ptr<const SampleEntry> entry, WallTime start,
+                       std::uint32_t run_offset) noexcept {
+        switches_ = false;
         start_ = start;
         run_offset_ = run_offset;
         media_ = {};
         local_start_.reset();
-        entry_ = sample.entry;
+        if (entry) entry_ = std::move(entry);
         // The first of a run is not cut short: it may last up to twice as long.
-        switch_at_ = next_switch(sample.local, options_.interval, options_.offset) +
+        switch_at_ = next_switch(local, options_.interval, options_.offset) +
                      (run_offset == 0 ? options_.interval : WallDuration{});
         auto r = sink_->begin(RecordingStart{start, run_offset, entry_});
         if (!r) running_ = false;
@@ -207,7 +218,7 @@ private:
     }
 
     void hold(const Sample& sample, std::vector<std::byte>& bytes) noexcept {
-        held_ = {*sample.time, sample.local, sample.sync};
+        held_ = {*sample.time, sample.local, sample.sync, sample.entry};
         std::swap(bytes, bytes_);
     }
 
@@ -247,6 +258,7 @@ private:
     Sink* sink_;
     RunOptions options_;
     bool running_ = false;
+    bool switches_ = false;  ///< the sample held back begins the next recording
     std::uint32_t run_offset_ = 0;
     WallTime start_{};
     WallTime switch_at_{};
