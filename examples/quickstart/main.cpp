@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -74,15 +75,13 @@ std::optional<std::uint64_t> read_back(const std::string& place) {
     for (const auto& row : *rows) {
         auto object = reader.open(row.id);
         if (!object) return report(object.error(), place), std::nullopt;
-        std::string text;
         const auto first = n;
-        for (std::size_t i = 0; i < object->index().size() / SensorIndex::entry_size; ++i) {
-            std::string bytes(SensorIndex::size_of(object->index(), i), '\0');
-            auto got = object->read(std::as_writable_bytes(std::span{bytes}), text.size());
-            if (!got) return report(got.error(), place), std::nullopt;  // digests are checked here
-            if (bytes != reading(n++)) return std::cerr << "not what was appended\n", std::nullopt;
-            text += bytes;
-        }
+        bool is_right = true;
+        auto read = object->read_records<SensorIndex>([&](const auto&, ByteView bytes) {  // verified
+            is_right = is_right && std::ranges::equal(bytes, as_bytes(reading(n++)));
+        });
+        if (!read) return report(read.error(), place), std::nullopt;
+        if (!is_right) return std::cerr << "not what was appended\n", std::nullopt;
         std::cout << "  object " << std::string_view{ObjectName{row.id}} << ": readings " << first
                   << " to " << n - 1
                   << (row.is_recovered ? ", recovered up to its last mark\n" : "\n");

@@ -59,11 +59,25 @@ public:
         return Counts{readings};
     }
 
+    struct Reading {
+        std::uint64_t offset;
+        std::uint32_t size;
+    };
+    static std::vector<Reading> records(bobbin::ByteView index) {
+        std::vector<Reading> all;
+        std::uint64_t offset = 0;
+        for (std::size_t n = 0; n < index.size() / entry_size; ++n) {
+            all.push_back({offset, size_of(index, n)});
+            offset += all.back().size;
+        }
+        return all;
+    }
+
+private:
     static std::uint32_t size_of(bobbin::ByteView index, std::size_t n) noexcept {
         return bobbin::load_le<std::uint32_t>(index.data() + n * entry_size + 8);
     }
 
-private:
     std::vector<std::byte> piece_;
     bool is_taken_ = false;
     Counts counts_;

@@ -3,9 +3,12 @@
 
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/digest/blocks.hpp>
+#include <bobbin/index/formats.hpp>
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace bobbin {
@@ -47,6 +50,33 @@ public:
             done += size;
         }
         return to.size();
+    }
+
+    /// Calls `f(record, bytes)` for each record in order, with what encoder `E` knows of it and its
+    /// bytes, which are checked and valid during the call. `f` gives nothing, or a Result<void>
+    /// whose error ends it.
+    /// @errors `format_unknown` where `E` is not the encoder; as `read`; what the index is refused
+    ///   for; those of `f`
+    template <IndexEncoder E, class F>
+        requires requires(ByteView index) { E::records(index); }
+    Result<void> read_records(F&& f) {
+        if (row_.index_format != E::format_id)
+            return Error{Errc::format_unknown, Operation::decode, row_.id};
+        std::vector<std::byte> bytes;
+        auto records = E::records(index_);
+        for (const auto& record : records) {
+            bytes.resize(static_cast<std::size_t>(record.size));
+            auto got = read(bytes, record.offset);
+            if (!got) return got.error();
+            if (*got != bytes.size()) return Error{Errc::object_short, Operation::read, row_.id};
+            if constexpr (std::is_void_v<decltype(f(record, ByteView{bytes}))>)
+                f(record, ByteView{bytes});
+            else if (auto done = f(record, ByteView{bytes}); !done)
+                return done;
+        }
+        if constexpr (requires { records.error(); })
+            if (const auto wrong = records.error()) return wrong->about(row_.id);
+        return {};
     }
 
     /// Checks the blocks that [offset, offset + size) touches and that were not checked since the
@@ -110,16 +140,16 @@ struct GrowingView {
 
 namespace detail {
 
-/// Opens a committed object of `directory`.
+/// Opens a committed object of `directory` whose index is in one of the formats `Known`.
 /// @errors `object_unknown`, `format_unknown`, `store_invariant`; of the directory and the store
-template <class C>
+template <class C, class Known>
 Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_stored(
     const typename C::Directory& directory, typename C::Store& store, ObjectId id) {
     auto row = store.object(id);
     if (!row) return row.error();
     if (!*row || (*row)->state != ObjectState::committed)
         return Error{Errc::object_unknown, Operation::open, id};
-    if ((*row)->digest_format != C::Digest::format_id || (*row)->index_format != C::Index::format_id)
+    if ((*row)->digest_format != C::Digest::format_id || !Known::contain((*row)->index_format))
         return Error{Errc::format_unknown, Operation::open, id};
     auto index = store.piece_bytes(id, PieceKind::index);
     if (!index) return index.error();
@@ -138,20 +168,44 @@ Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_store
 
 }  // namespace detail
 
-/// Reads what a syncer's directory holds, committed and growing, without ever blocking a writer for
-/// longer than a copy of memory. Internally synchronised. Must not outlive its syncer.
+/// Reads what a directory holds: from a syncer, committed and growing, without ever blocking a writer
+/// for longer than a copy of memory; or from a directory and its store alone, what is committed.
+/// Internally synchronised. Must not outlive its syncer, or its store.
 template <class C>
 class BasicReader {
 public:
-    using Object = StoredObject<typename C::Directory::File, typename C::Digest>;
+    using Directory = typename C::Directory;
+    using Store = typename C::Store;
+    using Object = StoredObject<typename Directory::File, typename C::Digest>;
 
+    /// Reads without a syncer: locks, records, repairs and writes nothing. The store may be read-only.
+    /// @errors `directory_missing_identity`, `directory_used_by_other_store`; of the directory
+    /// @allocates the directory
+    static Result<BasicReader> open_read_only(Directory directory, Store& store) {
+        auto identity = directory.read_identity();
+        if (!identity) return identity.error();
+        if (!*identity) return Error{Errc::directory_missing_identity, Operation::identify};
+        if ((*identity)->store != store.uuid())
+            return Error{Errc::directory_used_by_other_store, Operation::identify};
+        return BasicReader{std::make_shared<const Directory>(std::move(directory)), store};
+    }
+    /// As above, with the directory at `path`.
+    static Result<BasicReader> open_read_only(const std::string& path, Store& store) {
+        auto directory = Directory::open(path, RootMode::existing);
+        if (!directory) return directory.error();
+        return open_read_only(std::move(*directory), store);
+    }
+
+    /// @tparam Known the index formats that the caller can decode
     /// @errors `object_unknown` (not committed), `format_unknown`; of the directory and the store
+    template <class Known = Formats<typename C::Index>>
     Result<Object> open(ObjectId id) const {
-        return detail::open_stored<C>(state_->directory, state_->line.store(), id);
+        return detail::open_stored<C, Known>(*directory_, *store_, id);
     }
 
     /// Everything of `stream` that is not committed yet, oldest first.
     std::vector<GrowingView<C>> growing(StreamId stream) const {
+        if (!state_) return {};
         const Lock lock{state_->mutex};
         std::vector<GrowingView<C>> views;
         for (const auto& [id, object] : state_->outstanding) {
@@ -175,6 +229,7 @@ public:
     /// Bytes of an object that is not committed yet, from memory where they are not on disk.
     /// @errors `object_unknown` (it may be committed by now), `out_of_range`; of the file system
     Result<std::size_t> read_growing(ObjectId id, MutableByteView to, std::uint64_t offset) const {
+        if (!state_) return Error{Errc::object_unknown, Operation::read, id};
         std::uint64_t in_file = 0;
         {
             const Lock lock{state_->mutex};
@@ -195,7 +250,7 @@ public:
             }
         }
         if (in_file != 0) {
-            auto file = state_->directory.open(id);
+            auto file = directory_->open(id);
             if (!file) return file.error();
             auto got = file->read_at(to.first(static_cast<std::size_t>(in_file)), offset);
             if (!got) return got.error().about(id);
@@ -208,9 +263,14 @@ private:
     template <class>
     friend class BasicSyncer;
     using Lock = typename detail::DirectoryState<C>::Lock;
-    explicit BasicReader(detail::DirectoryState<C>& state) noexcept : state_{&state} {}
+    explicit BasicReader(detail::DirectoryState<C>& state) noexcept
+        : state_{&state}, directory_{std::shared_ptr<void>{}, &state.directory}, store_{&state.line.store()} {}
+    BasicReader(std::shared_ptr<const Directory> directory, Store& store) noexcept
+        : directory_{std::move(directory)}, store_{&store} {}
 
-    detail::DirectoryState<C>* state_;
+    detail::DirectoryState<C>* state_ = nullptr;  ///< none where nobody writes
+    std::shared_ptr<const Directory> directory_;
+    Store* store_;
 };
 
 template <class... Ps>

@@ -185,6 +185,95 @@ BOOST_AUTO_TEST_CASE(waiting_for_what_never_was_is_an_error) {
     BOOST_TEST(bench.syncer->wait({bench.door, 1}, 1s).error().is(Errc::deadline_passed));
 }
 
+namespace {
+
+/// Bytes as `VideoIndex` makes them, under another name.
+struct OlderIndex : VideoIndex {
+    static constexpr FormatId format_id{"video.older"};
+};
+static_assert(IndexEncoder<OlderIndex>);
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(records_are_read_one_by_one) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 300; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    const auto id = *writer.end();
+    BOOST_TEST(bench.syncer->wait(id, 1s).has_value());
+    auto object = bench.syncer->reader().open(id);
+    BOOST_TEST_REQUIRE(object.has_value(), Bench::message(object));
+    std::size_t n = 0;
+    auto read = object->read_records<VideoIndex>([&](const VideoSample& sample, ByteView bytes) {
+        BOOST_TEST(sample.sync == Bench::record(n).sync);
+        BOOST_TEST(std::ranges::equal(bytes, Bench::bytes(n)));
+        ++n;
+    });
+    BOOST_TEST(read.has_value(), Bench::message(read));
+    BOOST_TEST(n == 300u);
+    const Error enough{Errc::stop_requested, Operation::read};
+    read = object->read_records<VideoIndex>([&](const VideoSample&, ByteView) -> Result<void> { return enough; });
+    BOOST_TEST((!read && read.error() == enough));
+    read = object->read_records<OlderIndex>([](const VideoSample&, ByteView) {});
+    BOOST_TEST((!read && read.error().is(Errc::format_unknown)));
+}
+
+BOOST_AUTO_TEST_CASE(a_store_with_two_formats_is_read) {
+    Bench bench;
+    const auto record_one = [](auto& syncer, StreamId stream, std::size_t n) {
+        auto writer = syncer.writer(stream);
+        BOOST_TEST_REQUIRE(writer.has_value(), Bench::message(writer));
+        BOOST_TEST(writer->append(Bench::bytes(n), Bench::record(0)).has_value());
+        const auto id = *writer->end();
+        BOOST_TEST(syncer.wait(id, 1s).has_value());
+        return id;
+    };
+    const auto older = [&] {
+        using Older = bobbin::Archive<File<Fs>, OlderIndex, MemoryStore, ManualClock>;
+        auto directory = FsDirectory<Fs>::open("/sim/older", RootMode::create_if_missing, bench.fs);
+        auto syncer = Older::Syncer::open(std::move(*directory), *bench.committer, {.create = true}, bench.clock);
+        BOOST_TEST_REQUIRE(syncer.has_value(), Bench::message(syncer));
+        return record_one(*syncer, *bench.store->stream("older"), 1);
+    }();
+    const auto newer = record_one(*bench.syncer, bench.door, 2);
+
+    // Nobody writes to the directory any more; the reader takes it as it is.
+    using Reader = Bench::Archive::Reader;
+    auto reader = Reader::open_read_only(*FsDirectory<Fs>::open("/sim/older", RootMode::existing, bench.fs), *bench.store);
+    BOOST_TEST_REQUIRE(reader.has_value(), Bench::message(reader));
+    BOOST_TEST(reader->open(older).error().is(Errc::format_unknown));
+    BOOST_TEST(reader->growing(older.stream()).empty());
+
+    using Both = Formats<VideoIndex, OlderIndex>;
+    const auto read = [](auto& from, ObjectId id) {
+        auto object = from.template open<Both>(id);
+        BOOST_TEST_REQUIRE(object.has_value(), Bench::message(object));
+        std::vector<std::byte> all;
+        auto done = Both::visit(object->row().index_format, [&]<class Encoder>() {
+            return object->template read_records<Encoder>(
+                [&](const auto&, ByteView bytes) { all.assign(bytes.begin(), bytes.end()); });
+        });
+        BOOST_TEST(done.has_value(), Bench::message(done));
+        return all;
+    };
+    auto ours = bench.syncer->reader();
+    BOOST_TEST(read(*reader, older) == Bench::bytes(1));
+    BOOST_TEST(read(ours, newer) == Bench::bytes(2));
+    const auto unknown = Both::visit(FormatId{"from-the-future"}, []<class>() { return Result<void>{}; });
+    BOOST_TEST((!unknown && unknown.error().is(Errc::format_unknown)));
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_of_a_place_that_is_not_the_stores_is_refused) {
+    Bench bench;
+    using Reader = Bench::Archive::Reader;
+    const auto at = [&](const char* path) {
+        return FsDirectory<Fs>::open(path, RootMode::create_if_missing, bench.fs);
+    };
+    BOOST_TEST(Reader::open_read_only(*at("/sim/empty"), *bench.store).error().is(Errc::directory_missing_identity));
+    MemoryStore other;
+    BOOST_TEST(Reader::open_read_only(*at("/sim/footage"), other).error().is(Errc::directory_used_by_other_store));
+}
+
 BOOST_AUTO_TEST_CASE(damage_is_found_by_the_read) {
     Bench bench;
     auto writer = bench.writer();

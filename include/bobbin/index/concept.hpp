@@ -30,6 +30,12 @@ namespace bobbin {
 /// | `E::tally(counts, record, size)` | | adds one record to `counts`, of which nothing else is known |
 /// | `E::count(index, size)` | `Result<Counts>` | decodes all of `index`, whose records must fill `size` bytes of data |
 ///
+/// Optional:
+///
+/// | expression | result | without it |
+/// |---|---|---|
+/// | `E::records(index)` | an input range of what is known of each record, with members `offset` and `size` in bytes; where it may end early, `range.error()` tells why | no `StoredObject::read_records` |
+///
 /// After an error of `add` the encoder is as it was before. A piece is valid until the next `add` or
 /// `take_piece`. `count` accepts any bytes and reports what is wrong with them as a typed error.
 /// External sync; `count` is a pure function.

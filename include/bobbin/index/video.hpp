@@ -36,6 +36,8 @@ struct VideoSample {
     friend constexpr bool operator==(const VideoSample&, const VideoSample&) = default;
 };
 
+class VideoSamples;
+
 /// Encodes the index of a recording: two variable-length integers for each sample, about 3.4 bytes.
 /// The bytes are specified in docs/formats.md. External sync.
 class VideoIndex {
@@ -106,6 +108,9 @@ public:
     /// @errors index_truncated, index_malformed (see `VideoSamples`), object_short or
     ///   index_malformed where the samples need more or less than `data_size`
     static Result<Counts> count(ByteView index, Bytes data_size) noexcept;
+
+    /// Looks at `index`, which must outlive the range.
+    static VideoSamples records(ByteView index) noexcept;
 
 private:
     std::optional<Errc> check(Record record, Bytes size) const noexcept {
@@ -290,6 +295,8 @@ public:
 private:
     VideoCursor cursor_;
 };
+
+inline VideoSamples VideoIndex::records(ByteView index) noexcept { return VideoSamples{index}; }
 
 inline Result<VideoIndex::Counts> VideoIndex::count(ByteView index, Bytes data_size) noexcept {
     Counts counts;
