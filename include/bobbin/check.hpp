@@ -1,6 +1,7 @@
 #ifndef BOBBIN_CHECK_HPP
 #define BOBBIN_CHECK_HPP
 
+#include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/digest/blocks.hpp>
 #include <bobbin/fs/directory.hpp>
 #include <bobbin/store/rows.hpp>
@@ -26,7 +27,7 @@ enum class Disagreement : std::uint8_t {
     quarantined,      ///< known to be damaged, and set aside
     file_without_row, ///< named like an object, but the store has never heard of it
     // What follows is no damage.
-    unfinished,       ///< growing when the program died; the next start finishes it
+    unfinished,       ///< under way when the program died; the next start finishes or removes it
     garbage,          ///< deleted, to be removed by the next start
     foreign_file,     ///< not named like anything of ours: left alone
 };
@@ -82,7 +83,7 @@ public:
     Result<CheckSummary> run(DirectoryId directory) {
         auto names = place_.list();
         if (!names) return names.error();
-        if (auto done = check_names(*names); !done) return done.error();
+        if (auto done = check_names(*names, directory); !done) return done.error();
         auto streams = view_.streams();
         if (!streams) return streams.error();
         for (const auto& stream : *streams)
@@ -116,7 +117,15 @@ private:
         return finding;
     }
 
-    Result<void> check_names(const std::vector<std::string>& names) {
+    Result<void> check_names(const std::vector<std::string>& names, DirectoryId directory) {
+        auto usage = view_.usage();
+        if (!usage) return usage.error();
+        const auto is_probed = [&](ObjectId id) {
+            Sequence highest = 0;
+            for (const auto& row : *usage)
+                if (row.stream == id.stream() && row.directory == directory) highest = row.highest;
+            return ProbedNumbers{highest}.contain(id.sequence());
+        };
         for (const auto& name : names) {
             if (C::Directory::is_own_name(name)) continue;
             const auto id = ObjectName::parse(name);
@@ -129,7 +138,7 @@ private:
             }
             auto row = view_.object(*id);
             if (!row) return row.error();
-            if (!*row) tell(Disagreement::file_without_row, *id);
+            if (!*row) tell(is_probed(*id) ? Disagreement::unfinished : Disagreement::file_without_row, *id);
         }
         return {};
     }

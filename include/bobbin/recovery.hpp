@@ -4,11 +4,11 @@
 #include <bobbin/detail/composition.hpp>
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/detail/restore_mark.hpp>
+#include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/digest/blocks.hpp>
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -204,11 +204,8 @@ private:
             Sequence highest = 0;
             for (const auto& row : *usage)
                 if (row.stream == stream.id && row.directory == state_.id) highest = row.highest;
-            // After a failed sync numbers may be passed by later ones, hence both ways.
-            const auto first = highest > sequence_window ? highest - sequence_window : 1;
-            const auto last = std::min(std::uint64_t{highest} + sequence_window,
-                                       std::uint64_t{std::numeric_limits<Sequence>::max()});
-            for (auto n = std::uint64_t{first}; n <= last; ++n) {
+            const ProbedNumbers probed{highest};
+            for (auto n = probed.first; n <= probed.last; ++n) {
                 const ObjectId id{stream.id, static_cast<Sequence>(n)};
                 if (auto done = forget_unnumbered(tx, id, n > highest); !done) return done;
             }

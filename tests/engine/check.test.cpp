@@ -122,6 +122,14 @@ BOOST_AUTO_TEST_CASE(what_the_next_start_finishes_is_no_damage) {
     BOOST_TEST(checked.summary.is_clean());
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_the_next_start_removes_is_no_damage) {
+    auto directory = place();
+    BOOST_REQUIRE(directory.create(ObjectId{bench.door, ids.back().sequence() + 1}));
+    const auto checked = run();
+    BOOST_TEST(checked.is({unfinished}));
+    BOOST_TEST(checked.summary.is_clean());
+}
+
 BOOST_AUTO_TEST_CASE(numbers_with_wide_gaps) {
     auto tx = bench.store->begin();
     BOOST_REQUIRE(tx);

@@ -37,7 +37,7 @@ std::string text_of(const Finding& finding) {
         case Disagreement::unreadable: text += describe(finding.cause, "its file"); break;
         case Disagreement::quarantined: text += "damaged, and set aside when the recorder started"; break;
         case Disagreement::file_without_row: text += "a file that the catalog has never heard of"; break;
-        case Disagreement::unfinished: text += "unfinished; the next start completes it"; break;
+        case Disagreement::unfinished: text += "unfinished; the next start completes or removes it"; break;
         case Disagreement::garbage: text += "deleted; the next start removes it"; break;
         case Disagreement::foreign_file: text += "not a file of the recorder; left alone"; break;
     }

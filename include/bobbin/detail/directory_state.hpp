@@ -4,6 +4,7 @@
 #include <bobbin/detail/commit_line.hpp>
 #include <bobbin/detail/composition.hpp>
 #include <bobbin/detail/growing.hpp>
+#include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/store/uuid.hpp>
 
 #include <atomic>
@@ -36,10 +37,6 @@ struct WriterOptions {
 
 namespace detail {
 
-/// A stream never gets further ahead of what the store knows: recovery probes these many names.
-inline constexpr Sequence sequence_window = 16;
-/// Writers stop earlier, so that numbers are left for what the engine has to split.
-inline constexpr Sequence writer_window = 8;
 /// So many finished objects of a stream start a group commit.
 inline constexpr std::size_t commit_count = 8;
 /// The worker writes when so many bytes of an object wait.

@@ -39,6 +39,7 @@ public:
 
     Result<StreamId> stream(std::string_view name, StreamOptions options = {});
     Result<std::vector<StreamRow>> streams() const;
+    Result<std::vector<UsageRow>> usage() const;
     Result<std::optional<ObjectRow>> object(ObjectId id) const;
     Result<std::vector<ObjectRow>> objects(StreamId stream, Sequence first, Sequence last) const;
     Result<std::vector<std::byte>> piece_bytes(ObjectId id, PieceKind kind) const;
@@ -381,6 +382,13 @@ inline Result<std::vector<ObjectRow>> MemoryStore::objects(StreamId stream, Sequ
     for (auto at = state->objects.lower_bound(ObjectId{stream, first});
          at != state->objects.end() && at->first <= ObjectId{stream, last}; ++at)
         if (at->second.state == ObjectState::committed) rows.push_back(at->second);
+    return rows;
+}
+
+inline Result<std::vector<UsageRow>> MemoryStore::usage() const {
+    const auto state = now();
+    std::vector<UsageRow> rows;
+    for (const auto& [key, row] : state->usage) rows.push_back(row);
     return rows;
 }
 

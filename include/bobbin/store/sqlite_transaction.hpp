@@ -211,18 +211,7 @@ public:
 
     Result<std::vector<UsageRow>> usage() {
         if (!db_) return done();
-        auto select = db_->statement("select stream, directory, highest, objects, allocated "
-                                     "from usage order by stream, directory");
-        if (!select) return select.error();
-        if (auto ok = select->bind(); !ok) return ok.error();
-        std::vector<UsageRow> rows;
-        const auto read = select->each<StreamId, DirectoryId, Sequence, std::uint64_t, Bytes>(
-            [&](StreamId stream, DirectoryId directory, Sequence highest, std::uint64_t objects,
-                Bytes allocated) {
-                rows.push_back({stream, directory, highest, objects, allocated});
-            });
-        if (!read) return read.error();
-        return rows;
+        return detail::read_usage(*db_);
     }
 
     Result<std::vector<StreamRow>> streams() {

@@ -194,6 +194,19 @@ inline Result<std::vector<StreamRow>> read_streams(SqliteConnection& db) {
     return rows;
 }
 
+inline Result<std::vector<UsageRow>> read_usage(SqliteConnection& db) {
+    auto select = db.statement("select stream, directory, highest, objects, allocated "
+                               "from usage order by stream, directory");
+    if (!select) return select.error();
+    if (auto ok = select->bind(); !ok) return ok.error();
+    std::vector<UsageRow> rows;
+    const auto read = select->each<StreamId, DirectoryId, Sequence, std::uint64_t, Bytes>(
+        [&](StreamId stream, DirectoryId directory, Sequence highest, std::uint64_t objects,
+            Bytes allocated) { rows.push_back({stream, directory, highest, objects, allocated}); });
+    if (!read) return read.error();
+    return rows;
+}
+
 inline Result<std::optional<StreamId>> find_stream(SqliteConnection& db, std::string_view name) {
     auto select = db.statement("select id from stream where name = ?1");
     if (!select) return select.error();
