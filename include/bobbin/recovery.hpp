@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bobbin {
@@ -97,79 +100,125 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
 }
 
 /// Finishes or forgets what a crash left in one directory. Growing objects end at their last mark;
-/// garbage, and files that no row speaks of, are removed. Doing it twice changes nothing.
+/// garbage, and files that no row speaks of, are removed. Doing it twice changes nothing. The store
+/// is held only to read what is to be done and to write what was: a slow disk holds up no other.
 template <class C>
 class Recovery {
 public:
-    explicit Recovery(DirectoryState<C>& state) noexcept : state_{state} {}
+    explicit Recovery(DirectoryState<C>& state) noexcept
+        : state_{state}, store_{state.line.store()} {}
 
     /// @errors of the directory and the store. A file that can't be removed keeps nothing from
     ///   opening: its row stays garbage.
     Result<void> run() {
-        auto tx = state_.line.store().begin();
-        if (!tx) return tx.error();
-        if (auto done = finish_growing(*tx); !done) return done;
-        if (auto done = probe_unnumbered(*tx); !done) return done;
-        if (auto done = remove_garbage(*tx); !done) return done;
+        if (auto read = read_rows(); !read) return read;
+        for (auto& found : growing_)
+            if (auto done = restore(found); !done) return done.error().about(found.row.id);
+        if (auto done = remove_unnumbered(); !done) return done;
+        remove_garbage();
         if (has_removed_)
             if (auto synced = state_.directory.sync(); !synced) return synced.error().about(state_.id);
-        for (const auto id : forgotten_)
-            if (auto done = tx->forget(id); !done) return done;
-        if (!has_changes_ && forgotten_.empty()) return {};
-        return tx->commit();
-    }
-
-private:
-    using Transaction = typename C::Transaction;
-
-    Result<void> finish_growing(Transaction& tx) {
-        auto growing = tx.in_state(state_.id, ObjectState::growing);
-        if (!growing) return growing.error();
-        for (auto& row : *growing) {
-            has_changes_ = true;
-            auto counts = restore(tx, row);
-            if (!counts) {
-                if (!is_damage(counts.error())) return counts.error().about(row.id);
-                row.state = ObjectState::quarantined;
-                if (auto put = tx.put(row); !put) return put;
-                state_.policy.observer.on_quarantined(row.id, counts.error());
-                continue;
-            }
-            row.state = ObjectState::committed;
-            row.is_recovered = true;
-            row.end_reason = EndReason::crash;
-            if (auto put = tx.put(row); !put) return put;
-            if (auto put = tx.put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;
-            if (auto done = state_.policy.rows.commit(tx, row.id, *counts, nullptr); !done) return done;
-            state_.policy.observer.on_recovered(row.id, row.size);
-        }
+        if (growing_.empty() && forgotten_.empty()) return {};
+        if (auto written = write_rows(); !written) return written;
+        for (const auto& found : growing_)
+            if (found.damage)
+                state_.policy.observer.on_quarantined(found.row.id, *found.damage);
+            else
+                state_.policy.observer.on_recovered(found.row.id, found.row.size);
         return {};
     }
 
-    /// Anything else is the disk or the store failing now, and stops the recovery.
-    static bool is_damage(const Error& error) noexcept {
-        return error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) ||
-               error.is(Errc::format_unknown);
+private:
+    using Store = typename C::Store;
+    using Counts = typename C::Counts;
+
+    /// A growing object.
+    struct Found {
+        ObjectRow row;
+        std::vector<std::byte> tail;
+        std::vector<std::byte> digests;
+        std::vector<std::byte> index;
+        Counts counts{};
+        std::optional<Error> damage{};
+    };
+
+    Result<void> read_rows() {
+        auto tx = store_.begin();
+        if (!tx) return tx.error();
+        auto growing = tx->in_state(state_.id, ObjectState::growing);
+        if (!growing) return growing.error();
+        for (auto& row : *growing) {
+            auto tail = tx->pieces(row.id, PieceKind::tail);
+            if (!tail) return tail.error();
+            auto digests = tx->pieces(row.id, PieceKind::block_digests);
+            if (!digests) return digests.error();
+            auto index = tx->pieces(row.id, PieceKind::index);
+            if (!index) return index.error();
+            growing_.push_back({std::move(row), std::move(*tail), std::move(*digests), std::move(*index)});
+        }
+        auto garbage = tx->in_state(state_.id, ObjectState::garbage);
+        if (!garbage) return garbage.error();
+        for (const auto& row : *garbage) garbage_.push_back(row.id);
+        auto streams = tx->streams();
+        if (!streams) return streams.error();
+        for (const auto& stream : *streams) highest_[stream.id] = 0;
+        auto usage = tx->usage();
+        if (!usage) return usage.error();
+        for (const auto& row : *usage)
+            if (row.directory == state_.id) highest_[row.stream] = row.highest;
+        return {};
     }
 
-    /// Cuts the file back to the mark, durably, and checks its last block and its index.
-    Result<typename C::Counts> restore(Transaction& tx, ObjectRow& row) {
-        auto file = state_.directory.open_to_cut(row.id);
+    Result<void> write_rows() {
+        auto tx = store_.begin();
+        if (!tx) return tx.error();
+        for (auto& found : growing_) {
+            auto& row = found.row;
+            auto now = tx->object(row.id);
+            if (!now) return now.error();
+            if (*now) row.is_protected = (*now)->is_protected;  // the program's to change at any time
+            row.state = found.damage ? ObjectState::quarantined : ObjectState::committed;
+            if (!found.damage) {
+                row.is_recovered = true;
+                row.end_reason = EndReason::crash;
+            }
+            if (auto put = tx->put(row); !put) return put.error().about(row.id);
+            if (found.damage) continue;
+            if (auto put = tx->put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;
+            if (auto done = state_.policy.rows.commit(*tx, row.id, found.counts, nullptr); !done) return done;
+        }
+        for (const auto id : forgotten_)
+            if (auto done = tx->forget(id); !done) return done;
+        return tx->commit();
+    }
+
+    /// Cuts the file back to its mark, and counts what is there or notes the damage.
+    /// @errors the disk failing now
+    Result<void> restore(Found& found) {
+        auto counts = restore_to_mark(found);
+        if (counts) {
+            found.counts = *counts;
+            return {};
+        }
+        const auto& error = counts.error();
+        if (error.kind() != ErrorKind::corrupt && !error.is_errno(ENOENT) && !error.is(Errc::format_unknown))
+            return error;
+        found.damage = error;
+        return {};
+    }
+
+    /// Durably, and checks the last block and the index.
+    Result<Counts> restore_to_mark(const Found& found) {
+        auto file = state_.directory.open_to_cut(found.row.id);
         if (!file) return file.error();
-        auto tail = tx.pieces(row.id, PieceKind::tail);
-        if (!tail) return tail.error();
-        if (auto restored = detail::restore_mark(*file, row, *tail); !restored)
+        if (auto restored = detail::restore_mark(*file, found.row, found.tail); !restored)
             return restored.error();
-        if (row.digest_format != C::Digest::format_id || row.index_format != C::Index::format_id)
+        if (found.row.digest_format != C::Digest::format_id || found.row.index_format != C::Index::format_id)
             return Error{Errc::format_unknown, Operation::recover};
-        auto pieces = tx.pieces(row.id, PieceKind::block_digests);
-        if (!pieces) return pieces.error();
-        auto list = join_digest_pieces(*pieces, C::Digest::size);
+        auto list = join_digest_pieces(found.digests, C::Digest::size);
         if (!list) return list.error();
-        if (auto checked = check_last_block(*file, row, *list); !checked) return checked.error();
-        auto index = tx.pieces(row.id, PieceKind::index);
-        if (!index) return index.error();
-        return C::Index::count(*index, row.size);
+        if (auto checked = check_last_block(*file, found.row, *list); !checked) return checked.error();
+        return C::Index::count(found.index, found.row.size);
     }
 
     template <class File>
@@ -195,58 +244,60 @@ private:
     }
 
     /// Files that their writer never told anybody of have one of the next few numbers.
-    Result<void> probe_unnumbered(Transaction& tx) {
-        auto streams = tx.streams();
-        if (!streams) return streams.error();
-        auto usage = tx.usage();
-        if (!usage) return usage.error();
-        for (const auto& stream : *streams) {
-            Sequence highest = 0;
-            for (const auto& row : *usage)
-                if (row.stream == stream.id && row.directory == state_.id) highest = row.highest;
+    Result<void> remove_unnumbered() {
+        std::vector<ObjectId> found;
+        for (const auto& [stream, highest] : highest_) {
             const ProbedNumbers probed{highest};
             for (auto n = probed.first; n <= probed.last; ++n) {
-                const ObjectId id{stream.id, static_cast<Sequence>(n)};
-                if (auto done = forget_unnumbered(tx, id, n > highest); !done) return done;
+                const ObjectId id{stream, static_cast<Sequence>(n)};
+                auto exists = state_.directory.exists(id);
+                if (!exists) return exists.error();
+                if (*exists) found.push_back(id);
             }
+        }
+        if (auto done = leave_those_with_rows(found); !done) return done;
+        for (const auto id : found) {
+            has_removed_ = true;
+            if (auto removed = state_.directory.remove(id); !removed) return removed;
         }
         return {};
     }
 
-    Result<void> forget_unnumbered(Transaction& tx, ObjectId id, bool is_new) {
-        auto exists = state_.directory.exists(id);
-        if (!exists) return exists.error();
-        if (!*exists) return {};
-        if (!is_new) {
-            auto row = tx.object(id);
+    Result<void> leave_those_with_rows(std::vector<ObjectId>& ids) {
+        if (ids.empty()) return {};
+        auto tx = store_.begin();
+        if (!tx) return tx.error();
+        std::vector<ObjectId> without;
+        for (const auto id : ids) {
+            auto row = tx->object(id);
             if (!row) return row.error();
-            if (*row) return {};
+            if (!*row) without.push_back(id);
         }
-        has_removed_ = true;
-        return state_.directory.remove(id);
+        ids = std::move(without);
+        return {};
     }
 
-    Result<void> remove_garbage(Transaction& tx) {
-        auto garbage = tx.in_state(state_.id, ObjectState::garbage);
-        if (!garbage) return garbage.error();
-        for (const auto& row : *garbage) {
-            auto removed = state_.directory.remove(row.id);
+    void remove_garbage() {
+        for (const auto id : garbage_) {
+            auto removed = state_.directory.remove(id);
             if (!removed && !removed.error().is_errno(ENOENT)) {
                 state_.policy.observer.on_error(removed.error());
-                state_.garbage.push_back(row.id);
+                state_.garbage.push_back(id);
                 continue;
             }
             // Even where the name is not there: it may have been removed without being durable.
             has_removed_ = true;
-            forgotten_.push_back(row.id);
+            forgotten_.push_back(id);
         }
-        return {};
     }
 
     DirectoryState<C>& state_;
-    bool has_removed_ = false;
-    bool has_changes_ = false;
+    Store& store_;
+    std::vector<Found> growing_;
+    std::vector<ObjectId> garbage_;
     std::vector<ObjectId> forgotten_;
+    std::map<StreamId, Sequence> highest_;  ///< of each stream that there is, in this directory
+    bool has_removed_ = false;
 };
 
 }  // namespace detail
