@@ -5,9 +5,6 @@
 namespace engine_tests {
 namespace {
 
-/// Bytes of five small objects on disk.
-constexpr Bytes little{5 * 8192};
-
 void mark(Life& life) {
     life.clock.advance(5s);
     life.syncer->step();
