@@ -253,6 +253,11 @@ BOOST_AUTO_TEST_CASE(keys_differ_where_files_do) {
     BOOST_TEST((plain != key([](Segment& s) { s.open = OpenId{2}; })));
     BOOST_TEST((plain != key([](Segment& s) { s.start.ticks += 1; })));
     BOOST_TEST((plain != key([](Segment& s) { s.entry = make_entry(128); })));
+    // A recording that grows: another sample, and none of the times differs.
+    const std::vector<Given> shorter{{10, 5, true}, {10, 2, false}};
+    auto longer = shorter;
+    longer.push_back({0, 3, false});
+    BOOST_TEST((build({segment(3, shorter)}).content_key() != build({segment(3, longer)}).content_key()));
     const auto at = [&](std::int64_t time, std::uint32_t sequence) {
         return Mp4Builder{}.add(one()).build_fragment(MediaDuration{time}, sequence)->content_key();
     };

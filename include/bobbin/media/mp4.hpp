@@ -66,6 +66,10 @@ public:
             detail::put64(key, static_cast<std::uint64_t>(r.segment.start.ticks));
             detail::put64(key, static_cast<std::uint64_t>(r.segment.from.count));
             detail::put64(key, static_cast<std::uint64_t>(r.segment.to.count));
+            // A recording that grows may get another sample at the same time.
+            detail::put64(key, r.plan.first);
+            detail::put64(key, r.plan.samples);
+            detail::put64(key, r.plan.bytes);
             detail::put32(key, static_cast<std::uint32_t>(r.segment.entry->box.size()));
             detail::put_bytes(key, r.segment.entry->box);
         }
