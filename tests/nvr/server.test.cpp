@@ -67,10 +67,28 @@ BOOST_AUTO_TEST_CASE(nonsense) {
 }
 
 BOOST_AUTO_TEST_CASE(bodies_are_refused) {
-    BOOST_TEST(raw("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").status >= 400);
+    BOOST_TEST(raw("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello").status == 413);
     BOOST_TEST(raw("GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n").status >= 400);
     BOOST_TEST(raw("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n").status == 400);
     BOOST_TEST(raw("GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!").status >= 400);
+}
+
+BOOST_AUTO_TEST_CASE(gzip_is_used_where_it_is_wanted) {
+    Server large{{.port = 0, .threads = 1}, [](const Request&) {
+                     Response response;
+                     response.body.assign(2000, 'x');
+                     return response;
+                 }};
+    large.start();
+    Client client{large.port()};
+    const auto encoding = [&](const std::string& accepted) {
+        return client.get("/", "Accept-Encoding: " + accepted + "\r\n").header("content-encoding");
+    };
+    BOOST_TEST(encoding("gzip") == "gzip");
+    BOOST_TEST(encoding("br, gzip;q=0.5, deflate") == "gzip");
+    BOOST_TEST(encoding("gzip;q=0") == "");
+    BOOST_TEST(encoding("gzip;q=0.0, deflate;q=1") == "");
+    BOOST_TEST(encoding("identity") == "");
 }
 
 BOOST_AUTO_TEST_CASE(oversized_headers) {

@@ -5,14 +5,17 @@ namespace nvr {
 using namespace bobbin;
 
 Result<std::shared_ptr<OpenFile>> ObjectFiles::open(ObjectId id) {
+    std::uint64_t forgotten = 0;
     {
         const std::lock_guard lock{mutex_};
         if (auto known = files_.find(id)) return known;
+        forgotten = forgotten_;
     }
     auto object = reader_.open(id);
     if (!object) return object.error();
     auto file = std::make_shared<OpenFile>(std::move(*object));
     const std::lock_guard lock{mutex_};
+    if (forgotten != forgotten_) return file;  // it may be among those
     return files_.add(id, std::move(file), 1, most_files);
 }
 
@@ -31,6 +34,7 @@ Result<media::IndexBytes> ObjectFiles::index(ObjectId id) {
 
 void ObjectFiles::forget(ObjectId id) noexcept {
     const std::lock_guard lock{mutex_};
+    ++forgotten_;
     files_.drop(id);
     indexes_.drop(id);
 }

@@ -85,6 +85,7 @@ private:
     Recorder::Reader reader_;
     bobbin::SqliteStore& store_;
     std::mutex mutex_;
+    std::uint64_t forgotten_ = 0;  ///< how often `forget` was called
     Cache<std::shared_ptr<OpenFile>> files_;
     Cache<bobbin::media::IndexBytes> indexes_;
 };

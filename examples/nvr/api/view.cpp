@@ -19,6 +19,7 @@ using http::Response;
 
 namespace {
 
+constexpr std::size_t most_segments = 1 << 17;  // three months of one minute each
 constexpr std::string_view media_caching = "private, max-age=3600";
 
 media::IndexLoader loader_of(std::shared_ptr<ObjectFiles> files) {
@@ -35,12 +36,16 @@ struct Chosen {
     media::Mp4Builder builder;
     bool is_empty = true;
     bool is_growing = false;
+    bool is_complete = true;  ///< the last one asked for is there, so that none will follow
+    std::size_t segments = 0;
     WallTime end{};
 };
 
 Result<void> add(Chosen& chosen, const ApiParts& parts, StreamId stream, const Selection& selection) {
     const auto recordings = parts.footage.by_number(stream, selection.first, selection.last);
     if (!recordings) return recordings.error();
+    chosen.is_complete = chosen.is_complete && !recordings->empty() &&
+                         recordings->back().id.sequence() == selection.last;
     for (const auto& part : select_parts(*recordings, selection)) {
         const auto& recording = *part.recording;
         media::Segment segment;
@@ -53,6 +58,7 @@ Result<void> add(Chosen& chosen, const ApiParts& parts, StreamId stream, const S
         segment.start = part.start;
         chosen.builder.add(std::move(segment));
         chosen.is_empty = false;
+        ++chosen.segments;
         chosen.is_growing = chosen.is_growing || !recording.is_committed;
         chosen.end = std::max(chosen.end, part.end);
     }
@@ -83,13 +89,15 @@ Response view_mp4(const ApiParts& parts, StreamId stream, const http::Request& r
             return error_response(400, "s is START[-END][@OPEN][.[FROM]-[TO]], for example s=1-5 or s=7.0-900000.");
         has_selection = true;
         if (auto added = add(chosen, parts, stream, *selection); !added) return response_for(added.error());
+        if (chosen.segments > most_segments)
+            return error_response(400, "These are too many recordings for one file; ask for fewer.");
     }
     if (!has_selection) return error_response(400, "Say which recordings, for example s=1-5.");
     if (chosen.is_empty) return error_response(404, "Nothing of that is recorded, or it was deleted.");
     auto file = chosen.builder.build();
     if (!file) return response_for(file.error());
     Response response;
-    response.headers.emplace_back("cache-control", chosen.is_growing ? "private, no-cache" : media_caching);
+    response.headers.emplace_back("cache-control", chosen.is_growing || !chosen.is_complete ? "private, no-cache" : media_caching);
     response.entity = std::make_shared<Movie>(std::move(*file), parts.files, chosen.end);
     return response;
 }

@@ -48,14 +48,19 @@ int status_of(const error_code& parse_error) noexcept {
     return parse_error == beast::http::error::header_limit ||
                    parse_error == beast::http::error::buffer_overflow
                ? 431
-               : 400;
+           : parse_error == beast::http::error::body_limit ? 413
+                                                           : 400;
 }
 
 }  // namespace
 
 void Connection::expire_if_late(Clock::time_point now) {
-    if (now.time_since_epoch().count() < deadline_) return;
-    close();
+    if (!is_late(now)) return;
+    asio::post(socket_.get_executor(), [self = shared_from_this()] {
+        // It may have got on meanwhile.
+        error_code ignored;
+        if (self->is_late(Clock::now())) self->socket_.close(ignored);
+    });
 }
 
 void Connection::close() {
@@ -105,10 +110,13 @@ asio::awaitable<bool> Connection::serve_one() {
                         error == asio::error::operation_aborted || error == asio::error::connection_reset;
     if (is_cut) co_return false;
     if (error) {
-        auto answer = error_response(status_of(error), "This is not a request that can be understood.");
+        const auto status = status_of(error);
+        auto answer = error_response(status, status == 413 ? "This address takes no body."
+                                                           : "This is not a request that can be understood.");
         co_await send(std::move(answer), false, false, {});
         co_return false;
     }
+    wait_for_nobody();  // what the answer takes is not the client's fault
     const auto& message = parser.get();
     Request request;
     request.method = method_of(message.method());
@@ -212,6 +220,9 @@ asio::awaitable<bool> Connection::send_file(int file, std::uint64_t offset, std:
                                      static_cast<std::size_t>(std::min<std::uint64_t>(length, 1 << 20)));
         if (sent > 0) {
             length -= static_cast<std::uint64_t>(sent);
+            // A disk slower than the network never says EAGAIN; others want their turn.
+            co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+            if (!socket_.is_open()) co_return false;
             continue;
         }
         if (sent < 0 && errno == EINTR) continue;

@@ -34,6 +34,8 @@ private:
     void allow(std::chrono::milliseconds span) noexcept {
         deadline_ = (Clock::now() + span).time_since_epoch().count();
     }
+    void wait_for_nobody() noexcept { deadline_ = Clock::time_point::max().time_since_epoch().count(); }
+    bool is_late(Clock::time_point now) const noexcept { return now.time_since_epoch().count() >= deadline_; }
     /// @returns whether the connection may go on
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<bool> send(Response response, bool is_head, bool keep_alive,

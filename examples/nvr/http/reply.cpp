@@ -57,7 +57,9 @@ bool wants_gzip(const Headers& request) {
     const auto at = accepts.find("gzip");
     if (at == std::string::npos) return false;
     const auto rest = std::string_view{accepts}.substr(at + 4);
-    return !(rest.starts_with(";q=0") && rest.find_first_of("123456789") > rest.find_first_of(",\0"));
+    const auto weight = rest.substr(0, rest.find(','));
+    return weight.find("q=0") == std::string_view::npos ||
+           weight.find_first_of("123456789") != std::string_view::npos;
 }
 
 Reply text_reply(const Response& response, const Headers& request, bool is_head, bool keep_alive) {
