@@ -65,7 +65,9 @@ void CameraWorker::run(std::stop_token stop) {
 void CameraWorker::record(const std::stop_token& stop) {
     const auto source = open_source(options_.url, stop);
     zero_ = clock_.realtime() - clock_.monotonic().time_since_epoch();
-    connected_ = clock_.monotonic();
+    waiting_since_ = clock_.monotonic();
+    entry_.reset();
+    entries_ = 0;
     has_warned_ = false;
     auto converter = media::SampleConverter::create(source->codec(), source->extradata());
     if (!converter) throw SourceError{words(converter.error()), needs_a_person(converter.error())};
@@ -81,6 +83,9 @@ void CameraWorker::record(const std::stop_token& stop) {
         log::error(options_.label + ": the last recording can't be stored: " + words(ended.error()));
 }
 
+// A stream has a few; each is kept for ever.
+constexpr unsigned most_entries = 64;
+
 void CameraWorker::take(Run& run, media::SampleConverter& converter, const Packet& packet) {
     const auto facts = converter.convert(packet.bytes, sample_);
     if (!facts) {
@@ -89,6 +94,12 @@ void CameraWorker::take(Run& run, media::SampleConverter& converter, const Packe
         throw SourceError{words(facts.error()), needs_a_person(facts.error())};
     }
     if (!facts->picture) return;
+    if (converter.entry() != entry_) {
+        entry_ = converter.entry();
+        if (++entries_ > most_entries)
+            throw SourceError{"changes its parameter sets (SPS, PPS) all the time; set a fixed resolution and "
+                              "frame rate in the camera", true};
+    }
     using Outcome = Run::Outcome;
     const auto outcome = run.push({facts->sync, packet.time, local_time(), converter.entry()}, sample_);
     if (!outcome) throw SourceError{"storage refuses its frames: " + words(outcome.error())};
@@ -105,10 +116,11 @@ void CameraWorker::take(Run& run, media::SampleConverter& converter, const Packe
             break;
         case Outcome::run_replaced:
         case Outcome::run_ended:
+            waiting_since_ = now;
             log::warn(options_.label + ": its timestamps jumped or paused; a new run begins at the next key frame");
             break;
         case Outcome::waiting:
-            if (has_warned_ || now - connected_ < options_.patience) break;
+            if (has_warned_ || now - waiting_since_ < options_.patience) break;
             has_warned_ = true;
             const std::string problem =
                 "sends no key frame (IDR), so nothing can be recorded; set a key frame interval "

@@ -48,7 +48,9 @@ private:
     std::shared_ptr<StreamStatus> status_;
     bobbin::SystemClock clock_;
     bobbin::WallNanoseconds zero_{};  ///< realtime when the monotonic clock read zero, as of connecting
-    bobbin::MonotonicTime connected_{};
+    bobbin::MonotonicTime waiting_since_{};  ///< for a key frame
+    std::shared_ptr<const bobbin::media::SampleEntry> entry_;
+    unsigned entries_ = 0;  ///< that the session has had
     bool has_recorded_ = false;
     bool has_warned_ = false;
     std::string told_;

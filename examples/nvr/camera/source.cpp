@@ -73,6 +73,8 @@ public:
         }
         if (!packet) return {};
         const auto stamp = time_of(*packet);
+        if (!stamp && !first_)
+            throw SourceError{"the file has no timestamps; put it into an mp4: ffmpeg -i FILE -c copy FILE.mp4", true};
         if (!stamp) return packet_of(*packet, {});
         const auto in_file = demuxer_->ticks(*stamp);
         if (!first_) first_ = in_file;
