@@ -25,12 +25,13 @@ void be_quiet() { logger().set_level(spdlog::level::err); }
 std::string redacted(std::string_view url) {
     const auto scheme = url.find("://");
     if (scheme == std::string_view::npos) return std::string{url};
-    const auto host = scheme + 3;
-    const auto path = url.find_first_of("/?#", host);
-    const auto authority = url.substr(host, path == std::string_view::npos ? path : path - host);
-    const auto at = authority.rfind('@');
-    if (at == std::string_view::npos) return std::string{url};
-    return std::string{url.substr(0, host)} + "…@" + std::string{url.substr(host + at + 1)};
+    // Passwords hide in paths and queries, too, and may hold any character.
+    const auto rest = url.substr(scheme + 3);
+    const auto at = rest.rfind('@');
+    const auto address = at == std::string_view::npos ? rest : rest.substr(at + 1);
+    const auto host = address.substr(0, address.find_first_of("/?#"));
+    return std::string{url.substr(0, scheme + 3)} + (at == std::string_view::npos ? "" : "…@") + std::string{host} +
+           (host.size() == address.size() ? "" : "/…");
 }
 
 }  // namespace nvr::log

@@ -13,7 +13,7 @@ void error(std::string_view text);
 /// Nothing below `error` from here on.
 void be_quiet();
 
-/// A URL without user name and password.
+/// Scheme, host and port of a URL, nothing that could be a secret. A file's path stays as it is.
 std::string redacted(std::string_view url);
 
 }  // namespace nvr::log
