@@ -169,9 +169,10 @@ def _python_with_gi():
 
 
 class Recorder(Process):
-    def __init__(self, scene, directory, cameras=(), rotate=3):
-        words = [scene.recorder_program, "run", "--dir", directory, "--listen", "127.0.0.1:0", "--rotate", str(rotate),
-                 "--retain", "200MiB"]
+    def __init__(self, scene, directory, cameras=(), rotate=3, retain="200MiB"):
+        words = [scene.recorder_program, "run", "--dir", directory, "--listen", "127.0.0.1:0", "--rotate", str(rotate)]
+        if cameras and retain:
+            words += ["--retain", retain]
         for name, url in dict(cameras).items():
             words += ["--camera", f"{name}={url}"]
         started = time.monotonic()

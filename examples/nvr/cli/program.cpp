@@ -21,12 +21,14 @@ constexpr const char* exit_codes =
     "Exit codes: 0 done; 1 failed; 2 wrong usage; 3 stopped at once by a second signal (what was\n"
     "acknowledged is safe); 4 check found damage.";
 
+constexpr int rotate_run = 60, rotate_demo = 10;  // seconds
+
 struct Words {
     std::string directory;
     std::vector<std::string> cameras;
     std::string listen = "127.0.0.1:8080";
     std::string retain;
-    int rotate = 60;
+    int rotate = 0;
     bool allow_unauthenticated = false;
     bool read_data = false;
 };
@@ -53,10 +55,17 @@ NewCamera camera_of(const std::string& word) {
 ServiceOptions options_of(const Words& words) {
     ServiceOptions options;
     options.directory = words.directory;
-    for (const auto& word : words.cameras) options.cameras.push_back(camera_of(word));
+    for (const auto& word : words.cameras) {
+        auto camera = camera_of(word);
+        for (const auto& other : options.cameras)
+            if (other.name == camera.name) throw UsageError{"camera " + camera.name + " is given twice"};
+        options.cameras.push_back(std::move(camera));
+    }
     if (!http::parse_listen_address(words.listen, options.server.host, options.server.port))
         throw UsageError{"--listen takes HOST:PORT, for example 127.0.0.1:8080"};
     if (!words.retain.empty()) {
+        if (words.cameras.empty())
+            throw UsageError{"--retain is the quota of the cameras given with --camera; give one"};
         options.retain = parse_size(words.retain);
         if (!options.retain)
             throw UsageError{"--retain takes a size above zero, for example 500GiB: what the recordings of one "
@@ -72,7 +81,7 @@ void add_serving(CLI::App& command, Words& words) {
     command.add_option("--listen", words.listen, "where to serve the page and the API; port 0 is any free one")
         ->type_name("HOST:PORT")
         ->capture_default_str();
-    command.add_option("--rotate", words.rotate, "seconds of one recording")
+    command.add_option("--rotate", words.rotate, "seconds of one recording, 1 to 120")
         ->type_name("SECONDS")
         ->capture_default_str();
     command.add_option("--retain", words.retain,
@@ -84,7 +93,7 @@ void add_serving(CLI::App& command, Words& words) {
 
 int demo(Words words) {
     if (words.directory.empty()) words.directory = make_temporary_directory();
-    std::filesystem::create_directories(words.directory);
+    make_directory(words.directory);
     const auto clip = words.directory + "/clip.mp4";
     std::fprintf(stderr, "bobbin-nvr: the demo is in %s\n", words.directory.c_str());
     make_clip(clip);
@@ -108,11 +117,13 @@ int run_program(int argc, char** argv) {
                    "add a camera, or change its address: rtsp://… or a video file, played in a loop; may be repeated")
         ->type_name("NAME=URL")
         ->allow_extra_args(false);
+    words.rotate = rotate_run;
     add_serving(run, words);
     run.footer(exit_codes);
 
     auto& show = *app.add_subcommand("demo", "make a clip, play it as a camera, record and serve it");
     show.add_option("--dir", words.directory, "where to record; without it, a temporary directory")->type_name("DIR");
+    words.rotate = rotate_demo;
     add_serving(show, words);
     show.footer(exit_codes);
 
@@ -124,14 +135,16 @@ int run_program(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+        if (app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-') {
+            std::fprintf(stderr, "bobbin-nvr: there is no command '%s'; see bobbin-nvr --help\n", argv[1]);
+            return exit_usage;
+        }
         return app.exit(e) == 0 ? exit_ok : exit_usage;
     }
     try {
+        if (run.parsed() && run.count("--rotate") == 0) words.rotate = rotate_run;
         if (run.parsed()) return serve(options_of(words));
-        if (show.parsed()) {
-            if (show.count("--rotate") == 0) words.rotate = 10;
-            return demo(words);
-        }
+        if (show.parsed()) return demo(words);
         return check_command(words.directory, words.read_data);
     } catch (const UsageError& e) {
         std::fprintf(stderr, "bobbin-nvr: %s\n", e.what());

@@ -4,8 +4,11 @@
 #include "camera/camera_worker.hpp"
 #include "catalog/schema.hpp"
 #include "cli/log.hpp"
+#include "cli/sizes.hpp"
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <thread>
 
 namespace nvr {
@@ -21,13 +24,6 @@ T need(Result<T> result, const std::string& what, const std::string& path) {
 }
 void need(Result<void> result, const std::string& what, const std::string& path) {
     if (!result) throw ServiceError{what + ": " + SqliteStore::describe(result.error(), path)};
-}
-
-void make_directory(const std::string& path) {
-    std::error_code error;
-    if (std::filesystem::create_directories(path, error))
-        std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
-    if (error) throw ServiceError{"cannot make the directory " + path + ": " + error.message()};
 }
 
 SqliteStore open_store(const std::string& directory) {
@@ -52,7 +48,40 @@ Bytes space_for_recordings(const std::string& directory, const std::vector<Camer
     return Bytes{all.value / 10 * 9};
 }
 
+/// So small a share keeps nothing worth having.
+constexpr Bytes least_share = 64_MiB;
+
+/// Before anything is stored: the shares of the cameras without a quota may not go to nothing, and their
+/// recordings with them, because the quotas of the others are set to more than there is.
+void check_quotas(const ServiceOptions& options, const std::vector<Camera>& cameras, Bytes space) {
+    std::map<std::string, std::optional<Bytes>> quotas;
+    for (const auto& camera : cameras)
+        for (const auto& stream : camera.streams) quotas[camera.name] = stream.retain;
+    for (const auto& camera : options.cameras) {
+        auto& quota = quotas[camera.name];
+        if (options.retain) quota = options.retain;
+    }
+    Bytes taken;
+    std::uint64_t sharing = 0;
+    for (const auto& [name, quota] : quotas) {
+        taken += quota.value_or(Bytes{});
+        sharing += quota ? 0 : 1;
+    }
+    if (taken == Bytes{} || sharing == 0 || (space - taken).value / sharing >= least_share.value) return;
+    throw ServiceError{"the quotas that were set take " + readable(taken) + " of the " + readable(space) +
+                       " that recordings may take here; nothing would be left for the " + std::to_string(sharing) +
+                       " cameras without a quota, and their recordings would be deleted. Give smaller quotas: "
+                       "--camera NAME=URL --retain SIZE"};
+}
+
 }  // namespace
+
+void make_directory(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::create_directories(path, error))
+        std::filesystem::permissions(path, std::filesystem::perms::owner_all, error);
+    if (error) throw ServiceError{"cannot make the directory " + path + ": " + error.message()};
+}
 
 std::string catalog_path(const std::string& directory) { return directory + "/catalog.db"; }
 std::string footage_path(const std::string& directory) { return directory + "/footage"; }
@@ -64,6 +93,8 @@ struct Service::Parts {
           server{std::in_place, options.server, [this](const http::Request& r) { return router->answer(r); }},
           store{open_store(checked_directory())} {
         need(entries.load(store), "cannot read the catalog", store.path());
+        const auto known = need(catalog.cameras(), "cannot read the catalog", store.path());
+        check_quotas(options, known, space_for_recordings(options.directory, known));
         for (const auto& camera : options.cameras)
             need(catalog.put_camera(camera.name, camera.url, options.retain),
                  "cannot store the camera " + camera.name, store.path());

@@ -24,6 +24,10 @@ struct NewCamera {
     std::string url;
 };
 
+/// Makes what is missing of the path; the last part for the owner alone.
+/// Throws ServiceError.
+void make_directory(const std::string& path);
+
 struct ServiceOptions {
     std::string directory;
     std::vector<NewCamera> cameras;  ///< added to the catalog, or updated there

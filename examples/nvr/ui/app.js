@@ -57,7 +57,9 @@ async function refreshCameras() {
   format.useTimeZone(top.timeZoneName);
   byId('health').textContent = `${format.clock(top.serverTime90k)} · ${top.timeZoneName}`;
   if (!state.camera && top.cameras.length) {
-    choose(top.cameras.find(camera => camera.shortName === wanted?.camera) || top.cameras[0]);
+    const named = top.cameras.find(camera => camera.shortName === wanted?.camera);
+    if (!named) wanted = undefined;
+    choose(named || top.cameras[0]);
     state.day = wanted?.day;
   }
   const focused = [...cameraList.children].findIndex(item => item.contains(document.activeElement));
@@ -99,6 +101,7 @@ function choose(camera) {
 }
 
 function showEmpty(text) {
+  state.shown = '';
   list.replaceChildren();
   byId('empty').textContent = text;
   byId('empty').hidden = false;
@@ -121,6 +124,7 @@ async function refreshList() {
   const {camera, stream} = state;
   if (!camera) return;
   const details = await api.camera(camera.uuid);
+  if (camera !== state.camera) return;
   state.days = details.streams[stream]?.days || {};
   const newest = fillDays();
   const day = state.days[state.day] || state.days[newest];
