@@ -52,14 +52,15 @@ public:
         const auto now = clock_.monotonic();
         // What a job does while it is not known whether a batch happened could make it look as if not.
         const bool is_in_doubt = batch_ && batch_->is_outcome_unknown;
-        if (!is_in_doubt && run_jobs()) return true;
-        if (!batch_ && !next_batch(now)) return false;
-        if (now < not_before_) return false;
+        const bool did = !is_in_doubt && run_job();
+        if (!batch_ && !next_batch(now)) return did;
+        if (now < not_before_) return did;
         add_requests_for_room();
         if (auto committed = commit(*batch_); !committed) {
+            if (std::exchange(batch_->is_eased, false)) return true;
             const auto delay =
                 retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
-            not_before_ = clock_.monotonic() + delay;
+            not_before_ = deadline_after(clock_.monotonic(), delay);
             for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
             if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(committed.error());
             return true;
@@ -112,18 +113,19 @@ public:
     }
 
     /// Deletes the oldest unprotected objects of `stream` until they take no more than `limit`,
-    /// without changing its setting; 0 deletes all.
+    /// without changing its setting; 0 deletes all. In directories that are open, that is.
+    /// @errors what the program's rows refuse, once the others are deleted; of the store
     Result<void> lower_retention(StreamId stream, Bytes limit) {
-        for (;;) {
-            bool has_more = false;
-            auto lowered = delete_in_job([&](auto& retention) -> Result<void> {
-                auto over = retention.lower(stream, limit);
+        std::optional<Error> refused;
+        auto lowered = delete_in_jobs(
+            [&](Transaction&, Deleter& deleter) -> Result<void> {
+                auto over = deleter.lower(stream, limit);
                 if (!over) return over.error();
-                has_more = retention.has_more();
                 return {};
-            });
-            if (!lowered || !has_more) return lowered;
-        }
+            },
+            refused);
+        if (lowered && refused) return *refused;
+        return lowered;
     }
 
     /// Protected objects are never deleted to make room.
@@ -134,6 +136,7 @@ public:
     // What syncers ask; see detail/commit_line.hpp.
     void attach(detail::Port<Transaction>& port) override {
         const Lock one_at_a_time{stepping_};
+        const Lock lock{mutex_};
         port.attached = ++attached_;
         ports_.push_back(&port);
     }
@@ -141,12 +144,13 @@ public:
     void detach(detail::Port<Transaction>& port) noexcept override {
         {
             const Lock one_at_a_time{stepping_};
+            const Lock lock{mutex_};
             std::erase(ports_, &port);
             if (batch_)
                 std::erase_if(batch_->parts, [&](const Part& part) { return part.port == &port; });
         }
         Lock lock{mutex_};
-        while (std::ranges::find(helped_, &port) != helped_.end())
+        while (std::ranges::find(in_use_, &port) != in_use_.end())
             done_.wait_for(lock, std::chrono::seconds{1});
     }
 
@@ -188,20 +192,9 @@ public:
     }
 
     Result<void> retain() override {
-        for (;;) {
-            bool has_more = false;
-            auto retained = delete_in_job([&](auto& retention) -> Result<void> {
-                auto streams = retention_streams();
-                if (!streams) return streams.error();
-                for (const auto& stream : *streams) {
-                    auto over = retention.lower(stream.id, stream.retain);
-                    if (!over) return over.error();
-                }
-                has_more = retention.has_more();
-                return {};
-            });
-            if (!retained || !has_more) return retained;
-        }
+        std::optional<Error> refused;
+        return delete_in_jobs(
+            [](Transaction& tx, Deleter& deleter) { return lower_all(tx, deleter, nullptr); }, refused);
     }
 
     void make_room(DirectoryId directory) noexcept override {
@@ -245,6 +238,8 @@ private:
         std::vector<ObjectRow> deleted;
         std::vector<ObjectRow> found;  ///< of `doubted_`, those that are garbage
         bool is_outcome_unknown = false;
+        bool skips_retention = false;  ///< a deletion would not go through
+        bool is_eased = false;         ///< by the last attempt: the next need not wait
         bool has_more = false;
         std::vector<std::pair<StreamId, Bytes>> unmet;
     };
@@ -299,8 +294,8 @@ private:
         return std::max(most, std::chrono::nanoseconds{0});
     }
 
-    /// Jobs come first: somebody waits for them.
-    bool run_jobs() {
+    /// One at a time, and then the batch: neither holds up the other.
+    bool run_job() {
         Ticket* ticket = nullptr;
         {
             const Lock lock{mutex_};
@@ -347,6 +342,7 @@ private:
         {
             const Lock lock{mutex_};
             is_due = !needs_room_.empty() || std::exchange(has_more_, false) || !doubted_.empty();
+            is_committing_ = is_due;
         }
         for (auto* port : ports_) {
             CommitReport why;
@@ -364,6 +360,8 @@ private:
             if (!part.changes.empty() || !part.gone.empty()) batch.parts.push_back(std::move(part));
         }
         batch_ = std::move(batch);
+        const Lock lock{mutex_};
+        is_committing_ = true;
         return true;
     }
 
@@ -378,24 +376,34 @@ private:
             batch.deleted.clear();
         }
         if (auto asked = ask_doubted(*tx, batch); !asked) return asked;
-        std::vector<ObjectId> fresh;
+        auto kept = refused_;
         for (auto& part : batch.parts) {
             for (auto& change : part.changes) {
                 if (auto applied = change->apply(*tx); !applied) {
                     const auto error = applied.error().about(change->row.id);
                     // The others must not wait for ever for one that the program's rows refuse.
-                    if (change->is_refused && !retry_.delay(error, attempts_ + 1))
+                    if (change->is_refused && detail::is_refusal(error)) {
                         change->set_aside(error);
+                        batch.is_eased = true;
+                    }
                     return error;
                 }
-                fresh.push_back(change->row.id);
+                kept.push_back(change->row.id);
             }
             for (const auto id : part.gone)
                 if (auto forgotten = tx->forget(id); !forgotten) return forgotten.error().about(id);
         }
         Places places{ports_};
-        Deleter deleter{*tx, places, fresh};
-        if (auto retained = apply_limits(*tx, deleter, batch); !retained) return retained;
+        Deleter deleter{*tx, places, std::move(kept)};
+        if (auto retained = apply_limits(*tx, deleter, batch); !retained) {
+            // Nor must they wait for a deletion.
+            if (deleter.failed() && detail::is_refusal(retained.error())) {
+                pass_over(*deleter.failed(), retained.error());
+                batch.skips_retention = true;
+                batch.is_eased = true;
+            }
+            return retained;
+        }
         batch.deleted = deleter.take_deleted();
         batch.has_more = deleter.has_more();
         auto committed = tx->commit();
@@ -416,16 +424,30 @@ private:
 
     Result<void> apply_limits(Transaction& tx, Deleter& deleter, Batch& batch) {
         batch.unmet.clear();
+        if (batch.skips_retention) return {};
+        if (auto lowered = lower_all(tx, deleter, &batch.unmet); !lowered) return lowered;
+        if (deleter.has_more()) batch.unmet.clear();
+        for (const auto directory : batch.needs_room)
+            if (auto made = deleter.make_room(directory); !made) return made;
+        return {};
+    }
+
+    static Result<void> lower_all(Transaction& tx, Deleter& deleter,
+                                  std::vector<std::pair<StreamId, Bytes>>* unmet) {
         auto streams = tx.streams();
         if (!streams) return streams.error();
         for (const auto& stream : *streams) {
             auto over = deleter.lower(stream.id, stream.retain);
             if (!over) return over.error();
-            if (over->value != 0 && !deleter.has_more()) batch.unmet.emplace_back(stream.id, *over);
+            if (unmet && over->value != 0) unmet->emplace_back(stream.id, *over);
         }
-        for (const auto directory : batch.needs_room)
-            if (auto made = deleter.make_room(directory); !made) return made;
         return {};
+    }
+
+    /// What the program's rows will not let go stays until the next start; the next oldest goes.
+    void pass_over(ObjectId id, const Error& error) {
+        refused_.push_back(id);
+        for (auto* port : ports_) port->on_deletion_refused(error);
     }
 
     /// A transaction happens as a whole, so one of its rows tells.
@@ -457,6 +479,7 @@ private:
             for (auto* port : ports_) port->on_retention_unmet(stream, over);
         const Lock lock{mutex_};
         has_more_ = has_more_ || batch.has_more;
+        is_committing_ = false;
         is_woken_ = true;
     }
 
@@ -473,17 +496,38 @@ private:
         });
     }
 
-    /// Deletes in a job of its own; the files are handed to their directories once it is durable.
-    /// Where the store fails to say whether it is, the next batch asks again.
+    /// Deletes in jobs of their own until there is nothing left that `choose(tx, deleter)` would.
+    /// @param refused the first deletion that the program's rows would not have
+    template <class Choose>
+    Result<void> delete_in_jobs(Choose choose, std::optional<Error>& refused) {
+        for (;;) {
+            bool has_more = false;
+            std::optional<ObjectId> failed;
+            auto done = delete_in_job([&](Transaction& tx, Deleter& deleter) {
+                auto chosen = choose(tx, deleter);
+                has_more = deleter.has_more();
+                failed = deleter.failed();
+                return chosen;
+            });
+            if (!done && failed && detail::is_refusal(done.error())) {
+                const Lock one_at_a_time{stepping_};
+                pass_over(*failed, done.error());
+                if (!refused) refused = done.error();
+                continue;
+            }
+            if (!done || !has_more) return done;
+        }
+    }
+
+    /// The files are handed to their directories once it is durable. Where the store fails to say
+    /// whether it is, the next batch asks again.
     template <class Choose>
     Result<void> delete_in_job(Choose choose) {
         std::vector<ObjectRow> deleted;
         auto done = run([&](Transaction& tx) -> Result<void> {
             Places places{ports_};
-            Deleter deleter{tx, places, {}};
-            job_tx_ = &tx;
-            auto chosen = choose(deleter);
-            job_tx_ = nullptr;
+            Deleter deleter{tx, places, refused_};
+            auto chosen = choose(tx, deleter);
             deleted = deleter.take_deleted();
             return chosen;
         });
@@ -501,6 +545,8 @@ private:
             if (!asked) {
                 const Lock one_at_a_time{stepping_};
                 doubted_.insert(doubted_.end(), deleted.begin(), deleted.end());
+                const Lock lock{mutex_};
+                is_committing_ = true;
             }
         }
         if (done) {
@@ -509,7 +555,6 @@ private:
         }
         return done;
     }
-    Result<std::vector<StreamRow>> retention_streams() { return job_tx_->streams(); }
 
     Result<Sequence> next_number(StreamId stream) {
         auto tx = store_.begin();
@@ -526,66 +571,68 @@ private:
         return highest + 1;
     }
 
-    bool has_more() {
-        const Lock lock{mutex_};
-        return has_more_;
-    }
-
     Result<void> calm(std::span<const Wait> waits, bool is_settled) {
-        const Lock one_at_a_time{stepping_};
         std::optional<Error> first;
         for (const auto& wait : waits)
-            if (is_attached(wait))
-                if (const auto error = wait.port->calm(is_settled); !first) first = error;
+            (void)with(wait, [&](Port& port) {
+                if (const auto error = port.calm(is_settled); !first) first = error;
+                return true;
+            });
         if (first) return *first;
         if (!is_settled) return Error{Errc::deadline_passed, Operation::wait};
         return {};
     }
 
+    /// Never waits for a step under way, which may hang with the store.
     Result<void> settle(std::chrono::nanoseconds within, bool quiet) {
         const auto deadline = deadline_after(clock_.monotonic(), within);
         std::vector<Wait> waits;
         {
-            const Lock one_at_a_time{stepping_};
-            for (auto* port : ports_) waits.push_back({port, port->attached, port->hurry()});
+            const Lock lock{mutex_};
+            for (auto* port : ports_) waits.push_back({port, port->attached, 0});
         }
+        for (auto& wait : waits)
+            (void)with(wait, [&](Port& port) {
+                wait.ticket = port.hurry();
+                return true;
+            });
         wake();
         for (;;) {
             bool is_settled = true;
-            {
-                const Lock one_at_a_time{stepping_};
-                for (const auto& wait : waits)
-                    if (is_attached(wait) && !wait.port->is_settled(wait.ticket, quiet))
-                        is_settled = false;
-                if (quiet && (batch_ || has_more() || !doubted_.empty())) is_settled = false;
-            }
+            for (const auto& wait : waits)
+                if (with(wait, [&](Port& port) { return !port.is_settled(wait.ticket, quiet); }))
+                    is_settled = false;
+            if (quiet && has_work()) is_settled = false;
             if (is_settled || clock_.monotonic() >= deadline) return calm(waits, is_settled);
             bool moved = help();
-            for (const auto& wait : waits) moved |= help(wait);
+            for (const auto& wait : waits) moved |= with(wait, [](Port& port) { return port.help(); });
             if (!moved) clock_.sleep_for(std::chrono::milliseconds{1});
         }
     }
 
-    /// With `stepping_` held.
-    bool is_attached(const Wait& wait) const {
-        return std::ranges::any_of(ports_, [&](const Port* port) {
-            return port == wait.port && port->attached == wait.attached;
-        });
+    /// Whether a step has something left to do, or does it.
+    bool has_work() {
+        const Lock lock{mutex_};
+        return is_committing_ || has_more_;
     }
 
-    /// Keeps the directory from going meanwhile, and no transaction from being made.
-    bool help(const Wait& wait) {
+    /// Calls `f(port)` without a lock and keeps the directory from going meanwhile.
+    /// @returns false where it has gone
+    template <class F>
+    bool with(const Wait& wait, F f) {
         {
-            const Lock one_at_a_time{stepping_};
-            if (!is_attached(wait)) return false;
             const Lock lock{mutex_};
-            helped_.push_back(wait.port);
+            const bool is_attached = std::ranges::any_of(ports_, [&](const Port* port) {
+                return port == wait.port && port->attached == wait.attached;
+            });
+            if (!is_attached) return false;
+            in_use_.push_back(wait.port);
         }
-        const bool moved = wait.port->help();
+        const bool answer = f(*wait.port);
         const Lock lock{mutex_};
-        helped_.erase(std::ranges::find(helped_, wait.port));
+        in_use_.erase(std::ranges::find(in_use_, wait.port));
         done_.notify_all();
-        return moved;
+        return answer;
     }
 
     Store& store_;
@@ -593,22 +640,23 @@ private:
     [[no_unique_address]] Clock clock_{};
 
     Mutex stepping_;  ///< held for a whole step; before `mutex_` and before any port's
-    std::vector<Port*> ports_;
+    std::vector<Port*> ports_;  ///< changed under both mutexes, read under either
     std::uint64_t attached_ = 0;
     std::optional<Batch> batch_;
     unsigned attempts_ = 0;
     MonotonicTime not_before_{};
-    Transaction* job_tx_ = nullptr;
+    std::vector<ObjectId> refused_;   ///< whose deletion the program's rows refuse
     std::vector<ObjectRow> doubted_;  ///< deleted by a job, and nobody knows whether it happened
 
     Mutex mutex_;  ///< held for a moment
     typename Threads::Condition work_;
     typename Threads::Condition done_;
     std::vector<Ticket*> jobs_;
-    std::vector<Port*> helped_;  ///< those that a `flush` steps
+    std::vector<Port*> in_use_;  ///< those that a `flush` looks at or steps
     std::map<StreamId, Claim> claims_;
     std::vector<DirectoryId> needs_room_;
     bool has_more_ = false;
+    bool is_committing_ = false;  ///< a batch is under way, or a deletion in doubt
     bool is_woken_ = false;
     std::atomic<int> workers_{0};
 };

@@ -56,7 +56,14 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
     const auto refuse = [](Errc code) { return Error{code, Operation::identify}; };
     auto found = directory.read_identity();
     if (!found) return found.error();
-    if (!*found && !options.create) return refuse(Errc::directory_missing_identity);
+    if (!*found) {
+        if (!options.create) return refuse(Errc::directory_missing_identity);
+        // Data that has lost its identity is not overwritten by a new one.
+        auto names = directory.list();
+        if (!names) return names.error();
+        if (std::ranges::any_of(*names, [](const auto& name) { return ObjectName::parse(name).has_value(); }))
+            return refuse(Errc::directory_missing_identity);
+    }
 
     DirectoryIdentity identity;
     if (*found) identity = **found;
@@ -70,9 +77,12 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
         identity.directory = options.make_uuid();
     }
 
-    auto tx = store.begin();
-    if (!tx) return tx.error();
-    auto row = tx->directory(identity.directory);
+    // The store is not held while the directory is written.
+    auto row = [&]() -> Result<std::optional<DirectoryRow>> {
+        auto tx = store.begin();
+        if (!tx) return tx.error();
+        return tx->directory(identity.directory);
+    }();
     if (!row) return row.error();
     const bool is_known = *row && (*row)->last_open.value != 0;
     if (is_known) {
@@ -89,7 +99,9 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
 
     identity.in_progress = store.open_record();
     if (auto wrote = directory.write_identity(identity); !wrote) return wrote.error();
-    auto id = *row ? Result<DirectoryId>{(*row)->id} : tx->add_directory(identity.directory);
+    auto tx = store.begin();
+    if (!tx) return tx.error();
+    auto id = tx->add_directory(identity.directory);
     if (!id) return id;
     if (auto noted = tx->complete_open(*id); !noted) return noted.error();
     if (auto committed = tx->commit(); !committed) return committed.error();
@@ -108,17 +120,14 @@ public:
     explicit Recovery(DirectoryState<C>& state) noexcept
         : state_{state}, store_{state.line.store()} {}
 
-    /// @errors of the directory and the store. A file that can't be removed keeps nothing from
-    ///   opening: its row stays garbage.
+    /// @errors of the store. A file that the disk refuses keeps nothing from opening: told to the
+    ///   observer, its object stays growing, or garbage, until the next time.
     Result<void> run() {
         if (auto read = read_rows(); !read) return read;
-        for (auto& found : growing_)
-            if (auto done = restore(found); !done) return done.error().about(found.row.id);
-        if (auto done = remove_unnumbered(); !done) return done;
-        remove_garbage();
-        if (has_removed_)
-            if (auto synced = state_.directory.sync(); !synced) return synced.error().about(state_.id);
-        if (growing_.empty() && forgotten_.empty()) return {};
+        restore_all();
+        if (auto done = find_unnumbered(); !done) return done;
+        remove_files();
+        if (growing_.empty() && forgotten_.empty() && new_garbage_.empty()) return {};
         if (auto written = write_rows(); !written) return written;
         for (const auto& found : growing_)
             if (found.damage)
@@ -169,7 +178,17 @@ private:
         return {};
     }
 
+    /// Once more for each object that the program's rows refuse: that one is set aside.
     Result<void> write_rows() {
+        for (;;) {
+            Found* refused = nullptr;
+            auto written = write_rows(refused);
+            if (written || !refused || !is_refusal(written.error())) return written;
+            refused->damage = written.error();
+        }
+    }
+
+    Result<void> write_rows(Found*& refused) {
         auto tx = store_.begin();
         if (!tx) return tx.error();
         for (auto& found : growing_) {
@@ -178,33 +197,48 @@ private:
             if (!now) return now.error();
             if (*now) row.is_protected = (*now)->is_protected;  // the program's to change at any time
             row.state = found.damage ? ObjectState::quarantined : ObjectState::committed;
-            if (!found.damage) {
-                row.is_recovered = true;
-                row.end_reason = EndReason::crash;
-            }
-            if (auto put = tx->put(row); !put) return put.error().about(row.id);
+            row.is_recovered = !found.damage;
+            row.end_reason = found.damage ? EndReason::growing : EndReason::crash;
+            if (auto put = tx->put(row); !put) return put.about(row.id);
             if (found.damage) continue;
             if (auto put = tx->put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;
-            if (auto done = state_.policy.rows.commit(*tx, row.id, found.counts, nullptr); !done) return done;
+            if (auto done = state_.policy.rows.commit(*tx, row.id, found.counts, nullptr); !done) {
+                refused = &found;
+                return done.about(row.id);
+            }
+        }
+        for (const auto id : new_garbage_) {
+            ObjectRow row;
+            row.id = id;
+            row.directory = state_.id;
+            row.open = store_.open_record().id;
+            row.state = ObjectState::garbage;
+            row.end_reason = EndReason::crash;
+            if (auto put = tx->put(row); !put) return put.about(id);
         }
         for (const auto id : forgotten_)
             if (auto done = tx->forget(id); !done) return done;
         return tx->commit();
     }
 
-    /// Cuts the file back to its mark, and counts what is there or notes the damage.
-    /// @errors the disk failing now
-    Result<void> restore(Found& found) {
-        auto counts = restore_to_mark(found);
-        if (counts) {
-            found.counts = *counts;
-            return {};
-        }
-        const auto& error = counts.error();
-        if (error.kind() != ErrorKind::corrupt && !error.is_errno(ENOENT) && !error.is(Errc::format_unknown))
-            return error;
-        found.damage = error;
-        return {};
+    /// Cuts the files back to their marks, and counts what is there or notes the damage. Where the
+    /// disk fails now, the object stays as it is.
+    void restore_all() {
+        std::erase_if(growing_, [&](Found& found) {
+            auto counts = restore_to_mark(found);
+            if (counts) {
+                found.counts = *counts;
+                return false;
+            }
+            const auto error = counts.error().about(found.row.id);
+            const bool is_damaged = error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) ||
+                                    error.is(Errc::format_unknown);
+            if (is_damaged)
+                found.damage = error;
+            else
+                state_.policy.observer.on_error(error);
+            return !is_damaged;
+        });
     }
 
     /// Durably, and checks the last block and the index.
@@ -244,60 +278,61 @@ private:
     }
 
     /// Files that their writer never told anybody of have one of the next few numbers.
-    Result<void> remove_unnumbered() {
+    Result<void> find_unnumbered() {
         std::vector<ObjectId> found;
         for (const auto& [stream, highest] : highest_) {
             const ProbedNumbers probed{highest};
             for (auto n = probed.first; n <= probed.last; ++n) {
                 const ObjectId id{stream, static_cast<Sequence>(n)};
                 auto exists = state_.directory.exists(id);
-                if (!exists) return exists.error();
-                if (*exists) found.push_back(id);
+                // Where the disk does not say, it may be there.
+                if (!exists) state_.policy.observer.on_error(exists.error());
+                if (!exists || *exists) found.push_back(id);
             }
         }
-        if (auto done = leave_those_with_rows(found); !done) return done;
-        for (const auto id : found) {
-            has_removed_ = true;
-            if (auto removed = state_.directory.remove(id); !removed) return removed;
-        }
-        return {};
-    }
-
-    Result<void> leave_those_with_rows(std::vector<ObjectId>& ids) {
-        if (ids.empty()) return {};
+        if (found.empty()) return {};
         auto tx = store_.begin();
         if (!tx) return tx.error();
-        std::vector<ObjectId> without;
-        for (const auto id : ids) {
+        for (const auto id : found) {
             auto row = tx->object(id);
             if (!row) return row.error();
-            if (!*row) without.push_back(id);
+            if (!*row) unnumbered_.push_back(id);
         }
-        ids = std::move(without);
         return {};
     }
 
-    void remove_garbage() {
-        for (const auto id : garbage_) {
+    /// What can't be removed, or not durably, is garbage with a row, and the worker's to try again.
+    void remove_files() {
+        bool has_removed = false;
+        const auto remove = [&](ObjectId id) {
             auto removed = state_.directory.remove(id);
-            if (!removed && !removed.error().is_errno(ENOENT)) {
-                state_.policy.observer.on_error(removed.error());
-                state_.garbage.push_back(id);
-                continue;
-            }
             // Even where the name is not there: it may have been removed without being durable.
-            has_removed_ = true;
-            forgotten_.push_back(id);
-        }
+            has_removed = true;
+            if (removed || removed.error().is_errno(ENOENT)) return true;
+            state_.policy.observer.on_error(removed.error());
+            return false;
+        };
+        for (const auto id : garbage_) (remove(id) ? forgotten_ : state_.garbage).push_back(id);
+        for (const auto id : unnumbered_)
+            if (!remove(id)) new_garbage_.push_back(id);
+        if (has_removed)
+            if (auto synced = state_.directory.sync(); !synced) {
+                state_.policy.observer.on_error(synced.error().about(state_.id));
+                state_.garbage = std::move(garbage_);
+                forgotten_.clear();
+                new_garbage_ = std::move(unnumbered_);
+            }
+        state_.garbage.insert(state_.garbage.end(), new_garbage_.begin(), new_garbage_.end());
     }
 
     DirectoryState<C>& state_;
     Store& store_;
     std::vector<Found> growing_;
-    std::vector<ObjectId> garbage_;
-    std::vector<ObjectId> forgotten_;
+    std::vector<ObjectId> garbage_;      ///< says a row
+    std::vector<ObjectId> unnumbered_;   ///< files without a row
+    std::vector<ObjectId> forgotten_;    ///< garbage that is durably gone
+    std::vector<ObjectId> new_garbage_;  ///< files without a row that could not be removed
     std::map<StreamId, Sequence> highest_;  ///< of each stream that there is, in this directory
-    bool has_removed_ = false;
 };
 
 }  // namespace detail

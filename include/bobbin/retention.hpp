@@ -11,28 +11,33 @@
 
 namespace bobbin::detail {
 
-/// Deletes the oldest objects of streams that take more than they may, inside a transaction.
-/// `Places` tells of the open directories: `growing(stream)` the bytes that count though no row
-/// does, `remove_rows(tx, row)` the program's rows; `is_open(directory)` who may delete there.
+/// Deletes the oldest objects of streams that take more than they may, inside a transaction. Only
+/// open directories count: what lies in others can't be deleted now, and newer objects must not go
+/// in its place. `Places` tells of them: `growing(stream)` the bytes that count though no row does,
+/// `remove_rows(tx, row)` the program's rows; `is_open(directory)` who may delete there.
 template <class Transaction, class Places>
 class Retention {
 public:
     /// Keeps a transaction small; the rest follows in the next.
     static constexpr std::size_t most_at_once = 16;
 
-    Retention(Transaction& tx, Places& places, std::span<const ObjectId> fresh) noexcept
-        : tx_{tx}, places_{places}, fresh_{fresh} {}
+    /// @param kept what may not go: what this very transaction acknowledges is not taken back by it
+    Retention(Transaction& tx, Places& places, std::vector<ObjectId> kept) noexcept
+        : tx_{tx}, places_{places}, kept_{std::move(kept)} {}
 
     /// Brings `stream` down to `limit` as far as one transaction goes.
     /// @returns by how much it is still over
     Result<Bytes> lower(StreamId stream, Bytes limit) {
         if (limit >= no_limit) return Bytes{};
         if (auto loaded = load_usage(); !loaded) return loaded.error();
+        const auto counts = [&](const UsageRow& row) {
+            return row.stream == stream && places_.is_open(row.directory);
+        };
         auto used = places_.growing(stream);
         for (const auto& row : *usage_)
-            if (row.stream == stream) used += row.allocated;
+            if (counts(row)) used += row.allocated;
         if (used <= limit) return Bytes{};
-        auto oldest = tx_.oldest(stream, most_at_once);
+        auto oldest = deletable(counts);
         if (!oldest) return oldest.error();
         for (const auto& row : *oldest) {
             if (used <= limit) break;
@@ -40,38 +45,36 @@ public:
                 has_more_ = true;
                 break;
             }
-            auto freed = remove(row);
-            if (!freed) return freed.error();
-            used -= *freed;
+            if (auto removed = remove(row); !removed) return removed.error();
+            used -= row.allocated;
         }
-        if (used > limit && oldest->size() == most_at_once && !deleted_.empty()) has_more_ = true;
+        if (used <= limit) return Bytes{};
         return used - limit;
     }
 
-    /// Deletes one object from `directory`: the oldest of the stream that takes most of it.
+    /// Deletes one object from `directory`: the oldest of the stream that takes most of it. A stream
+    /// that has nothing to give is passed over.
     Result<void> make_room(DirectoryId directory) {
+        if (!places_.is_open(directory)) return {};
+        if (std::ranges::find(deleted_, directory, &ObjectRow::directory) != deleted_.end()) return {};
         if (auto loaded = load_usage(); !loaded) return loaded;
-        // The largest stream first; one that has nothing to give is passed over.
         auto streams = *usage_;
-        std::erase_if(streams, [&](const auto& row) {
-            return row.directory != directory || row.objects == 0;
-        });
+        std::erase_if(streams, [&](const auto& row) { return row.directory != directory; });
         std::ranges::sort(streams, std::ranges::greater{}, &UsageRow::allocated);
         for (const auto& stream : streams) {
-            auto oldest = tx_.oldest(stream.stream, most_at_once);
+            auto oldest = deletable([&](const UsageRow& row) {
+                return row.stream == stream.stream && row.directory == directory;
+            });
             if (!oldest) return oldest.error();
-            for (const auto& row : *oldest) {
-                if (row.directory != directory) continue;
-                auto freed = remove(row);
-                if (!freed) return freed.error();
-                if (freed->value != 0) return {};
-            }
+            if (!oldest->empty()) return remove(oldest->front());
         }
         return {};
     }
 
     std::vector<ObjectRow> take_deleted() noexcept { return std::move(deleted_); }
     bool has_more() const noexcept { return has_more_; }
+    /// The object whose deletion has failed.
+    std::optional<ObjectId> failed() const noexcept { return failed_; }
 
 private:
     Result<void> load_usage() {
@@ -82,27 +85,43 @@ private:
         return {};
     }
 
-    Result<Bytes> remove(const ObjectRow& row) {
-        // What this very transaction acknowledges is not taken back by it.
-        for (const auto id : fresh_)
-            if (id == row.id) return Bytes{};
-        if (!places_.is_open(row.directory)) return Bytes{};
-        if (auto rows = places_.remove_rows(tx_, row); !rows) return rows.error();
-        if (auto made = tx_.make_garbage(row.id); !made) return made.error();
+    /// What may go, the oldest first, where `counts(usage row)`: enough for one transaction.
+    template <class Counts>
+    Result<std::vector<ObjectRow>> deletable(Counts counts) {
+        std::vector<ObjectRow> all;
+        for (const auto& row : *usage_) {
+            if (row.objects == 0 || !counts(row)) continue;
+            auto some = tx_.oldest(row.stream, row.directory, most_at_once + 1 + kept_.size());
+            if (!some) return some.error();
+            std::erase_if(*some, [&](const ObjectRow& object) {
+                return std::ranges::find(kept_, object.id) != kept_.end();
+            });
+            all.insert(all.end(), some->begin(), some->end());
+        }
+        std::ranges::sort(all, {}, &ObjectRow::id);
+        return all;
+    }
+
+    Result<void> remove(const ObjectRow& row) {
+        failed_ = row.id;
+        if (auto rows = places_.remove_rows(tx_, row); !rows) return rows.about(row.id);
+        if (auto made = tx_.make_garbage(row.id); !made) return made.about(row.id);
+        failed_.reset();
         deleted_.push_back(row);
         for (auto& used : *usage_)
             if (used.stream == row.id.stream() && used.directory == row.directory) {
                 used.allocated -= row.allocated;
                 --used.objects;
             }
-        return row.allocated;
+        return {};
     }
 
     Transaction& tx_;
     Places& places_;
-    std::span<const ObjectId> fresh_;
+    std::vector<ObjectId> kept_;
     std::optional<std::vector<UsageRow>> usage_;
     std::vector<ObjectRow> deleted_;
+    std::optional<ObjectId> failed_;
     bool has_more_ = false;
 };
 

@@ -95,7 +95,7 @@ public:
     Reader reader() noexcept { return Reader{state()}; }
 
     /// Waits until the object is acknowledged; `no_object` is at once.
-    /// @errors `object_lost`, `object_unknown`, `deadline_passed`; of the store
+    /// @errors `object_lost` (also where only what lies before a mark was kept of it), `object_unknown`, `deadline_passed`; of the store
     Result<void> wait(ObjectId id, std::chrono::nanoseconds within) {
         if (id == no_object) return {};
         const auto deadline = deadline_after(state().now(), within);
@@ -115,6 +115,7 @@ public:
         if (!row) return row.error();
         if (!*row || (*row)->state != ObjectState::committed)
             return Error{Errc::object_unknown, Operation::wait, id};
+        if (is_cut_short((*row)->end_reason)) return Error{Errc::object_lost, Operation::wait, id};
         return {};
     }
 

@@ -155,22 +155,100 @@ BOOST_AUTO_TEST_CASE(a_marked_object_that_was_damaged_is_quarantined) {
     BOOST_TEST(bench.data_files().size() == 1u);
 }
 
-BOOST_AUTO_TEST_CASE(a_stream_may_go_on_in_another_directory) {
-    Bench bench;
-    {
-        auto writer = bench.writer();
-        BOOST_TEST(bench.append(writer, 0).has_value());
-        BOOST_TEST(bench.syncer->wait(*writer.end(), 1s).has_value());
+namespace {
+
+/// Two marked objects whose program dies, and a file that it told nobody of.
+struct Left : Bench {
+    Left() {
+        yard = *store->stream("yard");
+        {
+            auto to = writer();
+            auto second = *syncer->writer(yard);
+            for (std::size_t n = 0; n < 7; ++n) {
+                BOOST_TEST(append(to, n).has_value());
+                BOOST_TEST(append(second, n).has_value());
+            }
+            clock.advance(5s);
+            syncer->step();
+            committer->step();
+            BOOST_TEST(log().marked.size() == 2u);
+            BOOST_TEST(to.end().has_value());
+            BOOST_TEST(append(to, 0).has_value());
+            BOOST_TEST(to.end().has_value());
+            syncer->step();
+        }
+        BOOST_TEST(data_files().size() == 3u);
+        syncer.reset();
+        log() = {};
     }
-    auto second = open(bench, *bench.store, *bench.committer, true, "/sim/second");
-    BOOST_TEST_REQUIRE(second.has_value());
-    auto writer = second->writer(bench.door);
-    BOOST_TEST_REQUIRE(writer.has_value(), Bench::message(writer));
-    BOOST_TEST(bench.append(*writer, 0).has_value());
-    const auto id = *writer->end();
-    BOOST_TEST(id.sequence() == 2u);
-    BOOST_TEST(second->wait(id, 1s).has_value());
-    BOOST_TEST(second->reader().open(id).has_value());
+    /// Opens while the `nth` of `calls` fails, then once more without.
+    void open_twice(testing::CallSet calls, std::uint64_t nth) {
+        fail(calls, EIO, false, nth);
+        open_again();
+        BOOST_TEST(!log().errors.empty());
+        fs.plan().clear();
+        between = log();
+        open_again();
+    }
+    void check_recovered() {
+        BOOST_TEST(content({door, 1}) == joined(0, 7));
+        BOOST_TEST(content({yard, 1}) == joined(0, 7));
+        BOOST_TEST(committer->drain(10s).has_value());
+        BOOST_TEST(data_files().size() == 2u);
+        for (const auto state : {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined})
+            BOOST_TEST(store->in_state(syncer->directory(), state)->empty());
+    }
+
+    StreamId yard;
+    Log between;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_file_that_cannot_be_cut_back_keeps_nothing_from_opening) {
+    Left bench;
+    bench.open_twice(Call::truncate, 3);  // the identity file takes two
+    BOOST_TEST(bench.between.recovered.size() == 1u);
+    BOOST_TEST(bench.between.quarantined.empty());
+    bench.check_recovered();
+}
+
+BOOST_AUTO_TEST_CASE(one_file_that_cannot_be_removed_keeps_nothing_from_opening) {
+    Left bench;
+    bench.fail(Call::remove, EIO, true);
+    bench.open_again();
+    BOOST_TEST(bench.log().recovered.size() == 2u);
+    BOOST_TEST(bench.data_files().size() == 3u);
+    // It has a row now, wherever the numbers go.
+    BOOST_TEST(bench.store->in_state(bench.syncer->directory(), ObjectState::garbage)->size() == 1u);
+    bench.fs.plan().clear();
+    bench.clock.advance(2s);
+    bench.check_recovered();
+}
+
+BOOST_AUTO_TEST_CASE(removals_that_are_not_durable_are_not_forgotten) {
+    Left bench;
+    // Those of the identity file come first.
+    for (const std::uint64_t nth : {3u, 4u, 5u})
+        bench.fail(Call::sync_directory, EIO, false, nth);
+    bench.open_again();
+    BOOST_TEST(bench.store->in_state(bench.syncer->directory(), ObjectState::garbage)->size() == 1u);
+    bench.fs.plan().clear();
+    bench.clock.advance(2s);
+    bench.check_recovered();
+}
+
+BOOST_AUTO_TEST_CASE(data_without_an_identity_is_not_taken_for_a_new_place) {
+    Bench bench;
+    auto writer = bench.writer();
+    bench.record(writer, 0);
+    { const auto ended = std::move(writer); }
+    bench.syncer.reset();
+    auto at = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs);
+    BOOST_TEST(bench.fs.remove(at->handle(), "bobbin-directory").has_value());
+    auto refused = open(bench, *bench.store, *bench.committer, true);
+    BOOST_TEST(refused.error().is(Errc::directory_missing_identity));
+    BOOST_TEST(bench.data_files().size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -73,20 +73,38 @@ struct Bench {
         auto again = store ? store->reopen() : MemoryStore{};
         store = std::make_unique<MemoryStore>(std::move(again));
         committer = std::make_unique<Committer>(*store, clock);
-        auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, fs);
-        BOOST_TEST_REQUIRE(directory.has_value());
-        auto opened = Archive::Syncer::open(std::move(*directory), *committer, options, clock, recorder);
-        BOOST_TEST_REQUIRE(opened.has_value(), message(opened));
-        syncer.emplace(std::move(*opened));
+        syncer.emplace(open("/sim/footage"));
         auto found = store->stream("door");
         BOOST_TEST_REQUIRE(found.has_value());
         door = *found;
     }
+    Archive::Syncer open(const char* path) {
+        auto directory = FsDirectory<Fs>::open(path, RootMode::create_if_missing, fs);
+        BOOST_TEST_REQUIRE(directory.has_value());
+        auto opened = Archive::Syncer::open(std::move(*directory), *committer, options, clock, recorder);
+        BOOST_TEST_REQUIRE(opened.has_value(), message(opened));
+        return std::move(*opened);
+    }
 
-    Archive::Writer writer(WriterOptions with = {}) {
-        auto made = syncer->writer(door, with);
+    Archive::Writer writer(WriterOptions with = {}) { return writer(*syncer, with); }
+    Archive::Writer writer(Archive::Syncer& of, WriterOptions with = {}) {
+        auto made = of.writer(door, with);
         BOOST_TEST_REQUIRE(made.has_value(), message(made));
         return std::move(*made);
+    }
+    /// One object of 40 KB, committed.
+    ObjectId record(Archive::Writer& to, std::size_t n) { return record(*syncer, to, n); }
+    ObjectId record(Archive::Syncer& of, Archive::Writer& to, std::size_t n) {
+        BOOST_TEST(append(to, n * 5, 40'000).has_value());
+        const auto id = *to.end();
+        const auto waited = of.wait(id, 10s);
+        BOOST_TEST(waited.has_value(), message(waited));
+        return id;
+    }
+    std::optional<ObjectRow> row(ObjectId id) { return *store->object(id); }
+    ObjectState state(ObjectId id) {
+        const auto found = row(id);
+        return found ? found->state : ObjectState{};
     }
 
     template <class T>
@@ -130,8 +148,8 @@ struct Bench {
     void fail(testing::CallSet calls, int error, bool for_ever = false, std::uint64_t nth = 1) {
         fs.plan().add({calls, nth, for_ever, error, testing::Fault::Effect::fail});
     }
-    std::vector<std::string> data_files() {
-        auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, fs);
+    std::vector<std::string> data_files(const char* path = "/sim/footage") {
+        auto directory = FsDirectory<Fs>::open(path, RootMode::existing, fs);
         auto names = directory->list();
         std::vector<std::string> ours;
         for (const auto& name : *names)

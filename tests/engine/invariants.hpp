@@ -15,7 +15,8 @@ inline Result<Life::Archive::Reader::Object> open_in(Life& life, Life::Store::Tr
     if (!index || !pieces) return Error{Errc::store_invariant, Operation::query, row.id};
     auto digests = join_digest_pieces(*pieces, Crc32c::size);
     if (!digests) return digests.error();
-    auto directory = FsDirectory<Life::TracedFs>::open("/sim/footage", RootMode::existing, life.traced);
+    const auto* place = row.directory.value == 1 ? footage : attic;
+    auto directory = FsDirectory<Life::TracedFs>::open(place, RootMode::existing, life.traced);
     auto file = directory->open(row.id);
     if (!file) return file.error();
     return Life::Archive::Reader::Object{row, std::move(*file), std::move(*index), std::move(*digests)};
@@ -72,45 +73,50 @@ inline void check_all(Life& life, const Promise& promise, Failures& failures) {
     for (const auto id : promise.deleted)
         if (row_of(id)) failures.add("a deleted object came back");
 
-    std::set<ObjectId> known;
     // What retention has deleted since is garbage until the next step.
-    const auto& deleted = life.syncer->observer().deleted;
-    for (const auto state : {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined}) {
-        auto left = tx.in_state(DirectoryId{1}, state);
-        if (!left) return failures.add("rows cannot be listed");
-        for (const auto& row : *left)
-            if (state == ObjectState::garbage && deleted.contains(row.id))
-                known.insert(row.id);
-            else
-                failures.add(state == ObjectState::quarantined
-                                 ? "something was quarantined: " + life.syncer->observer().quarantined
-                                 : "recovery left something undone");
-    }
+    auto deleted = life.syncer->observer().deleted;
+    if (life.second) deleted.merge(std::set{life.second->observer().deleted});
     auto usage = tx.usage();
     auto streams = tx.streams();
     if (!usage || !streams) return failures.add("usage cannot be read");
-    for (const auto& stream : *streams) {
-        auto rows = tx.oldest(stream.id, 1000);
-        if (!rows) return failures.add("rows cannot be listed");
-        std::uint64_t allocated = 0;
-        for (const auto& row : *rows) {
-            known.insert(row.id);
-            allocated += row.allocated.value;
-            if (!promise.whole.contains(row.id) && !promise.marked.contains(row.id))
-                check_object(life, tx, row, 0, false, failures);
+    for (const auto& [place, number] : {std::pair{footage, DirectoryId{1}}, {attic, DirectoryId{2}}}) {
+        if (number.value == 2 && !life.second) continue;
+        std::set<ObjectId> known;
+        for (const auto state : {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined}) {
+            auto left = tx.in_state(number, state);
+            if (!left) return failures.add("rows cannot be listed");
+            for (const auto& row : *left)
+                if ((state == ObjectState::garbage && deleted.contains(row.id)) ||
+                    (state == ObjectState::quarantined && promise.may_be_aside.contains(row.id)))
+                    known.insert(row.id);
+                else
+                    failures.add(state == ObjectState::quarantined
+                                     ? "something was quarantined: " + life.syncer->observer().quarantined
+                                     : "recovery left something undone");
         }
-        for (const auto& row : *usage)
-            if (row.stream == stream.id &&
-                (row.objects != rows->size() || row.allocated.value != allocated ||
-                 (!rows->empty() && row.highest < rows->back().id.sequence())))
-                failures.add("usage does not add up");
+        for (const auto& stream : *streams) {
+            auto rows = tx.oldest(stream.id, number, 1000);
+            if (!rows) return failures.add("rows cannot be listed");
+            std::uint64_t allocated = 0;
+            for (const auto& row : *rows) {
+                known.insert(row.id);
+                allocated += row.allocated.value;
+                if (!promise.whole.contains(row.id) && !promise.marked.contains(row.id))
+                    check_object(life, tx, row, 0, false, failures);
+            }
+            for (const auto& row : *usage)
+                if (row.stream == stream.id && row.directory == number &&
+                    (row.objects != rows->size() || row.allocated.value != allocated ||
+                     (!rows->empty() && row.highest < rows->back().id.sequence())))
+                    failures.add("usage does not add up");
+        }
+        auto directory = FsDirectory<Fs>::open(place, RootMode::existing, life.fs);
+        auto names = directory->list();
+        if (!names) return failures.add("directory cannot be listed");
+        for (const auto& found : *names)
+            if (const auto id = ObjectName::parse(found); id && !known.contains(*id))
+                failures.add("a data file has no row");
     }
-    auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, life.fs);
-    auto names = directory->list();
-    if (!names) return failures.add("directory cannot be listed");
-    for (const auto& found : *names)
-        if (const auto id = ObjectName::parse(found); id && !known.contains(*id))
-            failures.add("a data file has no row");
 }
 
 }  // namespace engine_tests

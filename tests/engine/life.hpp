@@ -44,12 +44,15 @@ struct Teller : NullObserver {
         promise->marked[id] = size.value;
         told();
     }
-    void on_quarantined(ObjectId, const Error& error) noexcept { quarantined = describe(error); }
+    void on_quarantined(ObjectId id, const Error& error) noexcept {
+        quarantined = describe(error);
+        if (promise) promise->marked.erase(id);
+    }
     std::string quarantined;
     std::set<ObjectId> deleted;
     /// A full disk costs the oldest objects.
-    void on_retry(const Error& error, unsigned, std::chrono::nanoseconds) noexcept {
-        if (promise && error.kind() == ErrorKind::no_space) promise->let_go();
+    void on_error(const Error& error) noexcept {
+        if (promise && error.is_errno(ENOSPC)) promise->let_go();
     }
     void on_deleted(ObjectId id) noexcept {
         deleted.insert(id);
@@ -61,16 +64,35 @@ struct Teller : NullObserver {
     }
 };
 
-/// The disk: faults on it hit SQLite and the directory.
-/// The directory's view: faults on it hit data files only.
+/// The disk's faults hit SQLite and the directories; those of this view hit data files only.
 using DataFs = testing::FaultyFs<Fs>;
+
+inline constexpr const char* footage = "/sim/footage";
+inline constexpr const char* attic = "/sim/attic";
+
+/// The program's rows, which refuse what a scenario says.
+struct PickyRows : NullRows {
+    static inline thread_local ObjectId unwanted = no_object;  ///< is not committed
+    static inline thread_local ObjectId clung_to = no_object;  ///< is not removed
+
+    template <class Tx, class Counts>
+    Result<void> commit(Tx&, ObjectId id, const Counts&, const Facts*) noexcept {
+        if (id == unwanted) return Error{Errc::store_invariant, Operation::commit};
+        return {};
+    }
+    template <class Tx>
+    Result<void> remove(Tx&, ObjectId id) noexcept {
+        if (id == clung_to) return Error{Errc::store_invariant, Operation::commit};
+        return {};
+    }
+};
 
 /// Everything a program has open, in one process life, on one simulated disk. Errors throw.
 struct Life {
     using TracedFs = testing::TracingFs<DataFs>;
     using Store = PlantedStore<testing::CheckedStore<SqliteStore>>;
     using Place = PlantedDirectory<TracedFs>;
-    using Archive = bobbin::Archive<PlantedFile<File<TracedFs>>, Place, VideoIndex, Store,
+    using Archive = bobbin::Archive<PlantedFile<File<TracedFs>>, Place, VideoIndex, Store, PickyRows,
                                     ManualClock, Teller>;
     using Committer = bobbin::Committer<Store, ManualClock>;
 
@@ -78,8 +100,17 @@ struct Life {
         std::string why;
     };
 
-    Life(Fs files, Promise* promise, bool create, bool is_checked)
+    struct Options {
+        bool create = false;
+        bool is_checked = false;  ///< by the oracle
+        bool has_attic = false;
+        std::function<void(testing::FaultPlan&)> hurt{};  ///< what the data disk refuses from the start
+    };
+
+    Life(Fs files, Promise* promise, const Options& options)
         : fs{files}, data{files}, traced{data}, sqlite{files} {
+        const auto [create, is_checked, has_attic, hurt] = options;
+        PickyRows::unwanted = PickyRows::clung_to = no_object;
         uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
         if (is_checked) oracle.watch(traced.trace());
         traced.trace().keep(false);
@@ -87,24 +118,31 @@ struct Life {
                                         {.create = create, .make_uuid = next_uuid}, files);
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
         store.emplace(testing::CheckedStore<SqliteStore>{
-            std::move(*opened), oracle, std::vector<std::string>{"/sim/footage"}});
+            std::move(*opened), oracle, std::vector<std::string>{footage, attic}});
         plant();
-        if (is_checked) tell_oracle_what_is_there();
+        if (is_checked) tell_oracle_what_is_there(footage);
+        if (is_checked && has_attic) tell_oracle_what_is_there(attic);
+        if (hurt) hurt(data.plan());
         committer.emplace(*store, clock);
         teller.promise = promise;
         teller.told = [this] { fs.barrier(); };
+        open(syncer, footage, create);
+        if (has_attic) open(second, attic, create);
+        if (promise) {
+            promise->is_open = true;
+            fs.barrier();
+        }
+    }
+
+    void open(std::optional<Archive::Syncer>& to, const char* path, bool create) {
         auto directory = FsDirectory<TracedFs>::open(
-            "/sim/footage", create ? RootMode::create_if_missing : RootMode::existing, traced);
+            path, create ? RootMode::create_if_missing : RootMode::existing, traced);
         if (!directory) throw Stop{"directory: " + describe(directory.error())};
         auto made = Archive::Syncer::open(
             Place{std::move(*directory)}, *committer,
             {.create = create, .memory = 256_KiB, .make_uuid = next_uuid}, clock, teller);
         if (!made) throw Stop{"open: " + store->describe(made.error())};
-        syncer.emplace(std::move(*made));
-        if (promise) {
-            promise->is_open = true;
-            fs.barrier();
-        }
+        to.emplace(std::move(*made));
     }
 
     StreamId stream(const char* name, Bytes retain = no_limit) {
@@ -112,8 +150,9 @@ struct Life {
         if (!found) throw Stop{"stream: " + store->describe(found.error())};
         return *found;
     }
-    Archive::Writer writer(StreamId id) {
-        auto made = syncer->writer(id);
+    Archive::Writer writer(StreamId id) { return writer(*syncer, id); }
+    Archive::Writer writer(Archive::Syncer& of, StreamId id) {
+        auto made = of.writer(id);
         if (!made) throw Stop{"writer: " + store->describe(made.error())};
         return std::move(*made);
     }
@@ -122,20 +161,20 @@ struct Life {
         raw_sync = [this](FileHandle h) { return data.sync(h); };
         raw_remove = [this](ObjectId id) {
             auto directory =
-                FsDirectory<TracedFs>::open("/sim/footage", RootMode::existing, traced);
+                FsDirectory<TracedFs>::open(footage, RootMode::existing, traced);
             if (directory) (void)directory->remove(id);
         };
     }
 
     /// What an earlier process left: rows tell what of it is durable.
-    void tell_oracle_what_is_there() {
-        auto directory = FsDirectory<SimFs>::open("/sim/footage", RootMode::create_if_missing,
-                                                  testing::ground_of(fs));
+    void tell_oracle_what_is_there(const char* place) {
+        auto directory =
+            FsDirectory<SimFs>::open(place, RootMode::create_if_missing, testing::ground_of(fs));
         auto names = directory->list();
         for (const auto& name : *names) {
             const auto id = ObjectName::parse(name);
             if (!id) continue;
-            const auto path = "/sim/footage/" + name;
+            const auto path = place + ('/' + name);
             auto row = store->object(*id);
             if (!row) throw Stop{"row: " + store->describe(row.error())};
             const bool counts = *row && ((*row)->state == ObjectState::committed ||
@@ -157,6 +196,7 @@ struct Life {
     std::optional<Store> store;
     std::optional<Committer> committer;
     std::optional<Archive::Syncer> syncer;
+    std::optional<Archive::Syncer> second;  ///< of the attic
 };
 
 /// Record `n` of a stream: its bytes tell its number, and are the only ones that may follow it.
@@ -176,14 +216,18 @@ inline void append(Life::Archive::Writer& writer, std::size_t n) {
 }
 
 /// Appends records [first, last), ends the object and waits until it is acknowledged.
-inline ObjectId record(Life& life, Life::Archive::Writer& writer, std::size_t first,
-                       std::size_t last) {
+inline ObjectId record(Life::Archive::Syncer& of, Life::Archive::Writer& writer,
+                       std::size_t first, std::size_t last) {
     for (auto n = first; n < last; ++n) append(writer, n);
     auto id = writer.end();
     if (!id) throw Life::Stop{"end"};
     // Without success it was split or given up; that is told, and nothing of it promised.
-    (void)life.syncer->wait(*id, 1s);
+    (void)of.wait(*id, 1s);
     return *id;
+}
+inline ObjectId record(Life& life, Life::Archive::Writer& writer, std::size_t first,
+                       std::size_t last) {
+    return record(*life.syncer, writer, first, last);
 }
 
 }  // namespace engine_tests

@@ -294,4 +294,46 @@ BOOST_AUTO_TEST_CASE(damage_is_found_by_the_read) {
     BOOST_TEST(object->read(some, 2'100'001).error().is(Errc::out_of_range));
 }
 
+BOOST_AUTO_TEST_CASE(more_streams_than_blocks_of_memory_hold_up_nobody) {
+    Bench bench{{.memory = 128_KiB, .append_deadline = 1s}};
+    std::vector<Bench::Archive::Writer> writers;
+    for (const char* name : {"a", "b", "c", "d"})
+        writers.push_back(std::move(*bench.syncer->writer(*bench.store->stream(name))));
+    for (std::size_t n = 0; n < 10; ++n)
+        for (auto& writer : writers) {
+            const auto done = bench.append(writer, n, 500);
+            BOOST_TEST(done.has_value(), Bench::message(done));
+        }
+    for (auto& writer : writers) {
+        const auto id = *writer.end();
+        BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+        BOOST_TEST(bench.content(id) == Bench::joined(0, 10, 500));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(jobs_do_not_hold_up_commits) {
+    Bench bench;
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    BOOST_TEST(writer.end().has_value());
+    bench.syncer->step();
+    BOOST_TEST(bench.committer->run([](auto&) -> Result<void> { return {}; }).has_value());
+    BOOST_TEST(bench.log().committed.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_may_wait_for_ever_waits_for_a_flush) {
+    Bench bench{{.mark_interval = std::chrono::nanoseconds::max()}};
+    auto writer = bench.writer({.flush_interval = std::chrono::nanoseconds::max()});
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    BOOST_TEST(writer.end().has_value());
+    for (int i = 0; i < 10; ++i) {
+        bench.clock.advance(24h);
+        bench.syncer->step();
+        bench.committer->step();
+    }
+    BOOST_TEST(bench.log().committed.empty());
+    BOOST_TEST(bench.committer->flush(1s).has_value());
+    BOOST_TEST(bench.log().committed.size() == 1u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,18 +2,6 @@
 
 using namespace engine_tests;
 
-namespace {
-
-/// One object of 40 KB, committed.
-ObjectId record(Bench& bench, Bench::Archive::Writer& writer, std::size_t n) {
-    BOOST_TEST(bench.append(writer, n * 5, 40'000).has_value());
-    const auto id = *writer.end();
-    BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
-    return id;
-}
-
-}  // namespace
-
 BOOST_AUTO_TEST_SUITE(engine_retention)
 
 BOOST_AUTO_TEST_CASE(the_oldest_go_when_a_stream_takes_too_much) {
@@ -21,7 +9,7 @@ BOOST_AUTO_TEST_CASE(the_oldest_go_when_a_stream_takes_too_much) {
     BOOST_TEST(bench.committer->run([&](auto& tx) { return tx.set_retention(bench.door, Bytes{5 * 40'960}); })
                    .has_value());
     auto writer = bench.writer();
-    for (std::size_t n = 0; n < 12; ++n) record(bench, writer, n);
+    for (std::size_t n = 0; n < 12; ++n) bench.record(writer, n);
     BOOST_TEST(bench.committer->drain(10s).has_value());
     BOOST_TEST(bench.store->objects(bench.door, 1, 100)->size() == 5u);
     BOOST_TEST(bench.data_files().size() == 5u);
@@ -33,9 +21,9 @@ BOOST_AUTO_TEST_CASE(the_oldest_go_when_a_stream_takes_too_much) {
 BOOST_AUTO_TEST_CASE(protected_objects_stay) {
     Bench bench;
     auto writer = bench.writer();
-    const auto kept = record(bench, writer, 0);
+    const auto kept = bench.record(writer, 0);
     BOOST_TEST(bench.committer->protect(kept).has_value());
-    for (std::size_t n = 1; n < 5; ++n) record(bench, writer, n);
+    for (std::size_t n = 1; n < 5; ++n) bench.record(writer, n);
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
     BOOST_TEST(bench.committer->drain(10s).has_value());
     BOOST_TEST(bench.data_files().size() == 1u);
@@ -65,10 +53,10 @@ BOOST_AUTO_TEST_CASE(a_limit_that_cannot_be_met_is_told_and_recording_goes_on) {
     BOOST_TEST(bench.committer->run([&](auto& tx) { return tx.set_retention(bench.door, Bytes{4096}); })
                    .has_value());
     auto writer = bench.writer();
-    const auto first = record(bench, writer, 0);
+    const auto first = bench.record(writer, 0);
     BOOST_TEST(bench.log().unmet == 1u);
     BOOST_TEST(bench.content(first) == Bench::bytes(0, 40'000));
-    const auto second = record(bench, writer, 1);
+    const auto second = bench.record(writer, 1);
     BOOST_TEST(bench.content(second) == Bench::bytes(5, 40'000));
     BOOST_TEST((bench.log().deleted == std::vector{first}));
 }
@@ -76,7 +64,7 @@ BOOST_AUTO_TEST_CASE(a_limit_that_cannot_be_met_is_told_and_recording_goes_on) {
 BOOST_AUTO_TEST_CASE(deleting_many_takes_several_small_transactions) {
     Bench bench;
     auto writer = bench.writer();
-    for (std::size_t n = 0; n < 50; ++n) record(bench, writer, n);
+    for (std::size_t n = 0; n < 50; ++n) bench.record(writer, n);
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{3 * 40'960}).has_value());
     BOOST_TEST(bench.committer->drain(10s).has_value());
     BOOST_TEST(bench.data_files().size() == 3u);
@@ -85,7 +73,7 @@ BOOST_AUTO_TEST_CASE(deleting_many_takes_several_small_transactions) {
 BOOST_AUTO_TEST_CASE(what_is_deleted_while_it_is_read_stays_readable) {
     Bench bench;
     auto writer = bench.writer();
-    const auto id = record(bench, writer, 0);
+    const auto id = bench.record(writer, 0);
     auto object = bench.syncer->reader().open(id);
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
     BOOST_TEST(bench.committer->drain(10s).has_value());
@@ -99,7 +87,7 @@ BOOST_AUTO_TEST_CASE(what_is_deleted_while_it_is_read_stays_readable) {
 BOOST_AUTO_TEST_CASE(one_file_that_cannot_be_removed_holds_up_nothing) {
     Bench bench;
     auto writer = bench.writer();
-    for (std::size_t n = 0; n < 5; ++n) record(bench, writer, n);
+    for (std::size_t n = 0; n < 5; ++n) bench.record(writer, n);
     bench.fail(Call::remove, EIO);
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
     for (int i = 0; i < 5; ++i) {
@@ -119,7 +107,7 @@ BOOST_AUTO_TEST_CASE(one_file_that_cannot_be_removed_holds_up_nothing) {
 BOOST_AUTO_TEST_CASE(garbage_is_not_forgotten_before_the_directory_is_synced) {
     Bench bench;
     auto writer = bench.writer();
-    const auto id = record(bench, writer, 0);
+    const auto id = bench.record(writer, 0);
     bench.fail(Call::sync_directory, EIO, true);
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
     for (int i = 0; i < 5; ++i) {
@@ -137,7 +125,7 @@ BOOST_AUTO_TEST_CASE(garbage_is_not_forgotten_before_the_directory_is_synced) {
 BOOST_AUTO_TEST_CASE(a_file_that_is_gone_already_counts_as_removed) {
     Bench bench;
     auto writer = bench.writer();
-    const auto id = record(bench, writer, 0);
+    const auto id = bench.record(writer, 0);
     auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs);
     BOOST_TEST(directory->remove(id).has_value());
     BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());

@@ -26,6 +26,7 @@ struct Promise {
     std::map<ObjectId, std::uint64_t> marked;  ///< at least so much of it
     std::set<ObjectId> deleted;                ///< must never come back
     std::set<ObjectId> may_go;                 ///< deleted at any moment from now on
+    std::set<ObjectId> may_be_aside;           ///< the program's rows refuse them
     bool is_open = false;                      ///< store and directory were opened
 
     /// From now on, all but the `keep` newest may be deleted.
@@ -46,6 +47,8 @@ struct Promise {
         for (const auto id : deleted) add(id.value);
         add(3);
         for (const auto id : may_go) add(id.value);
+        add(4);
+        for (const auto id : may_be_aside) add(id.value);
         return h;
     }
 };
@@ -61,6 +64,9 @@ struct EngineScenario {
     bool is_created = true;  ///< store, directory and stream exist before
     std::function<void(Life&)> before{};  ///< done, and left without an orderly end, before the run
     std::function<void(Life&, Promise&)> second{};  ///< what the next process does, if there is one
+    bool has_attic = false;  ///< a second directory
+    /// Makes the data disk refuse things while a process recovers; the next one then finds it well.
+    std::function<void(testing::FaultPlan&)> hurt{};
     bool use_oracle = true;
 
     static bool is_opaque(const std::string& path);

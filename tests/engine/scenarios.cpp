@@ -21,10 +21,10 @@ void lower(Life& life, StreamId stream, Bytes limit) {
         throw Life::Stop{"lower: " + life.store->describe(done.error())};
 }
 
-void live(Fs fs, Promise& promise, bool create, bool use_oracle,
+void live(Fs fs, Promise& promise, const Life::Options& options,
           const std::function<void(Life&, Promise&)>& what) {
     try {
-        Life life{fs, &promise, create, use_oracle};
+        Life life{fs, &promise, options};
         std::string why;
         try {
             what(life, promise);
@@ -32,7 +32,7 @@ void live(Fs fs, Promise& promise, bool create, bool use_oracle,
             why = stop.why;
         }
         life.teller.told = [] {};
-        if (auto broken = life.oracle.text(); use_oracle && !broken.empty())
+        if (auto broken = life.oracle.text(); options.is_checked && !broken.empty())
             throw std::runtime_error{"order: " + broken};
         if (!why.empty()) throw Life::Stop{why};
     } catch (const Life::Stop& stop) {
@@ -48,23 +48,29 @@ bool EngineScenario::is_opaque(const std::string& path) {
 }
 
 void EngineScenario::prepare(SimFs fs) {
-    for (const char* path : {"/sim/catalog", "/sim/footage"})
-        (void)fs.close(*fs.open_root(path, RootMode::create_if_missing));
+    for (const char* path : {"/sim/catalog", footage, attic})
+        if (path != attic || has_attic) (void)fs.close(*fs.open_root(path, RootMode::create_if_missing));
     if (!is_created) return;
-    Life life{Fs{fs}, nullptr, true, false};
+    Life life{Fs{fs}, nullptr, {.create = true, .has_attic = has_attic}};
     (void)life.stream("door");
     if (before) before(life);
 }
 
 void EngineScenario::run(Fs fs, Promise& promise) {
-    live(fs, promise, !is_created, use_oracle, body);
-    if (second) live(fs, promise, false, use_oracle, second);
+    live(fs, promise, {.create = !is_created, .is_checked = use_oracle, .has_attic = has_attic}, body);
+    if (second) live(fs, promise, {.is_checked = use_oracle, .has_attic = has_attic}, second);
 }
 
 void EngineScenario::recover(SimFs fs, const Promise& promise, Failures& failures) {
     try {
         // What was never opened may be made anew; what was must be there.
-        Life life{Fs{fs}, nullptr, !promise.is_open, false};
+        Life::Options options{.create = !promise.is_open, .has_attic = has_attic};
+        if (hurt) {
+            auto with_faults = options;
+            with_faults.hurt = hurt;
+            const Life life{Fs{fs}, nullptr, with_faults};
+        }
+        Life life{Fs{fs}, nullptr, options};
         check_all(life, promise, failures);
     } catch (const Life::Stop& stop) {
         failures.add("recovery failed: " + stop.why);
@@ -260,6 +266,95 @@ std::vector<EngineScenario> engine_scenarios() {
                    }, true, {}, [](Life& life, Promise&) {
                        auto writer = life.writer(life.stream("door"));
                        record(life, writer, 6, 8);
+                   }});
+    all.push_back({"two directories", [](Life& life, Promise& promise) {
+                       const auto door = life.stream("door");
+                       {
+                           auto writer = life.writer(*life.second, door);
+                           record(*life.second, writer, 0, 2);
+                       }
+                       auto writer = life.writer(door);
+                       record(life, writer, 3, 5);
+                       append(writer, 6);
+                       mark(life);
+                       promise.let_go(1);
+                       lower(life, door, Bytes{2 * 8192});
+                       drain(life);
+                   }, true, {}, {}, true});
+    all.push_back({"recovery of two directories", [](Life&, Promise&) {}, true, [](Life& life) {
+                       const auto door = life.stream("door");
+                       auto yard = life.writer(*life.second, life.stream("yard"));
+                       append(yard, 0);
+                       {
+                           auto writer = life.writer(*life.second, door);
+                           record(*life.second, writer, 0, 1);
+                       }
+                       auto writer = life.writer(door);
+                       append(writer, 3);
+                       mark(life);
+                       (void)writer.end();
+                       append(writer, 6);
+                       (void)writer.end();
+                       life.syncer->step();
+                       lower(life, door, Bytes{0});
+                   }, {}, true});
+    all.push_back({"recovery while the disk refuses", [](Life& life, Promise&) {
+                       const auto door = life.stream("door");
+                       auto writer = life.writer(door);
+                       record(life, writer, 0, 1);
+                       append(writer, 3);
+                       mark(life);
+                       append(writer, 4);
+                       (void)writer.end();
+                       append(writer, 6);
+                       (void)writer.end();
+                       life.syncer->step();
+                   }, true, {}, {}, false, [](testing::FaultPlan& plan) {
+                       plan.add({testing::Call::remove, 1, true});
+                       plan.add({testing::Call::truncate, 3, true});  // the identity file takes two
+                   }});
+    all.push_back({"rows that refuse an object", [](Life& life, Promise& promise) {
+                       const auto door = life.stream("door");
+                       promise.may_be_aside.insert(ObjectId{door, 1});
+                       PickyRows::unwanted = {door, 1};
+                       auto writer = life.writer(door);
+                       append(writer, 0);
+                       mark(life);
+                       // From here on it may end aside.
+                       promise.may_go.insert(ObjectId{door, 1});
+                       append(writer, 1);
+                       (void)writer.end();
+                       append(writer, 3);
+                       (void)writer.end();
+                       if (const auto done = life.committer->drain(2s); done && life.fs.plan().hits() == 0)
+                           throw Life::Stop{"drain acknowledges what was set aside"};
+                   }});
+    all.push_back({"rows that refuse a deletion", [](Life& life, Promise& promise) {
+                       const auto quiet = life.stream("quiet", Bytes{8192});
+                       PickyRows::clung_to = {quiet, 1};
+                       auto writer = life.writer(quiet);
+                       // What it clings to takes the place of all others.
+                       for (Sequence n = 1; n < 20; ++n) promise.may_go.insert({quiet, n});
+                       for (std::size_t n = 0; n < 9; n += 3) record(life, writer, n, n + 2);
+                       drain(life);
+                   }});
+    all.push_back({"syncs that fail for long", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       append(writer, 0);
+                       (void)writer.end();
+                       // The second has its file before the first has its row.
+                       for (std::size_t n = 3; n < 27; ++n) append(writer, n);
+                       life.data.plan().add({testing::Call::sync_directory, 1});
+                       life.syncer->step();
+                       life.data.plan().add({testing::Call::sync, 1, true});
+                       for (int i = 0; i < 18; ++i) {
+                           life.syncer->step();
+                           life.clock.advance(6s);
+                           life.committer->step();
+                       }
+                       (void)writer.end();
+                       life.data.plan().clear();
+                       (void)life.committer->drain(60s);
                    }});
     return all;
 }

@@ -18,6 +18,12 @@ enum class EndReason : std::uint8_t {
     crash,         ///< recovery found it growing and cut it back to its last mark
 };
 
+/// Whether it holds less than was appended.
+constexpr bool is_cut_short(EndReason reason) noexcept {
+    return reason == EndReason::write_failed || reason == EndReason::sync_failed ||
+           reason == EndReason::crash;
+}
+
 constexpr std::string_view name_of(EndReason reason) noexcept {
     constexpr std::string_view names[] = {"growing",      "ended",       "unclean", "overrun",
                                           "write failed", "sync failed", "crash"};

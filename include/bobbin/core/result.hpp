@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <concepts>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -100,6 +101,19 @@ private:
     std::optional<Error> error_;
 };
 
+namespace detail {
+
+/// `f()`, or the error of running out of memory.
+template <class F>
+auto without_throwing(Operation operation, F&& f) noexcept -> decltype(f()) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        return Error{Errc::out_of_memory, operation};
+    }
+}
+
+}  // namespace detail
 }  // namespace bobbin
 
 #endif

@@ -59,14 +59,10 @@ public:
     /// @returns `no_object` where nothing was appended since the last end
     ObjectId end(EndReason reason, const typename C::Facts* facts) {
         const Lock lock{state_.mutex};
-        if (!stream_.current) {
-            finish(reason);
-            stream_.has_split = false;
-            return no_object;
-        }
-        if (facts) stream_.current->facts = *facts;
-        const auto id = stream_.current->id;
+        const auto id = stream_.current ? stream_.current->id : no_object;
+        if (facts && stream_.current) stream_.current->end_facts = *facts;
         finish(reason);
+        stream_.next_facts = {};
         stream_.has_split = false;
         return id;
     }
@@ -78,7 +74,7 @@ private:
         const auto deadline = deadline_after(state_.now(), state_.options.append_deadline);
         for (;;) {
             const bool has_number =
-                stream_.current || stream_.next <= stream_.durable + writer_window;
+                stream_.current || stream_.next == 0 || stream_.has_number(writer_window);
             const auto blocks = stream_.current
                                     ? stream_.current->bytes.blocks_needed(size)
                                     : (size + BlockPool::block_size - 1) / BlockPool::block_size;
@@ -107,41 +103,60 @@ private:
     }
 
     Result<void> store(ByteView bytes, typename C::Record record) {
-        if (!stream_.current) {
-            if (stream_.next == 0)
-                return Error{Errc::sequence_exhausted, Operation::append, stream_.id};
-            open_object();
-        }
-        auto& object = *stream_.current;
-        const bool is_first = object.size() == 0;
-        if (!object.bytes.append(bytes)) {
+        const bool is_first = !stream_.current;
+        if (is_first)
+            if (auto opened = open_object(); !opened) return opened;
+        if (auto taken = take(*stream_.current, bytes, record); !taken) {
             if (is_first) close_empty();
-            return Error{Errc::out_of_memory, Operation::append, stream_.id};
-        }
-        object.entries.push_back({record, bytes.size()});
-        if (auto added = object.index.add(record, Bytes{bytes.size()}); !added) {
-            object.entries.pop_back();
-            object.bytes.unappend(bytes.size());
-            if (is_first) close_empty();
-            return added.error().about(stream_.id);
+            return taken.about(stream_.id);
         }
         report_dropped();
+        auto& object = *stream_.current;
         if (object.size() - object.written >= write_threshold) state_.wake_worker();
         return {};
     }
 
-    void open_object() {
-        if (stream_.has_split)
-            stream_.next_facts = std::as_const(state_.policy.rows)
-                                     .split(stream_.split_facts, stream_.split_counts, stream_.dropped);
+    /// All of the record, or nothing.
+    static Result<void> take(Growing<C>& object, ByteView bytes, typename C::Record record) {
+        auto noted = without_throwing(Operation::append, [&]() -> Result<void> {
+            object.entries.push_back({record, bytes.size()});
+            return {};
+        });
+        if (!noted) return noted;
+        if (!object.bytes.append(bytes)) {
+            object.entries.pop_back();
+            return Error{Errc::out_of_memory, Operation::append};
+        }
+        auto added = object.index.add(record, Bytes{bytes.size()});
+        if (!added) {
+            object.entries.pop_back();
+            object.bytes.unappend(bytes.size());
+        }
+        return added;
+    }
+
+    Result<void> open_object() {
+        if (stream_.next == 0) return Error{Errc::sequence_exhausted, Operation::append, stream_.id};
         const ObjectId id{stream_.id, stream_.next};
-        auto object = std::make_shared<Growing<C>>(id, stream_.next_facts, state_.pool);
-        object->marked_at = state_.now();
-        stream_.objects.push_back(object);
-        state_.outstanding.emplace(id, object);
-        stream_.current = std::move(object);
+        auto opened = without_throwing(Operation::append, [&]() -> Result<void> {
+            if (stream_.has_split)
+                stream_.next_facts =
+                    std::as_const(state_.policy.rows)
+                        .split(stream_.split_facts, stream_.split_counts, stream_.dropped);
+            auto object = std::make_shared<Growing<C>>(id, stream_.next_facts, state_.pool);
+            object->marked_at = state_.now();
+            state_.outstanding.emplace(id, object);
+            stream_.objects.push_back(object);
+            stream_.current = std::move(object);
+            return {};
+        });
+        if (!opened) {
+            state_.outstanding.erase(id);
+            return opened.about(stream_.id);
+        }
         ++stream_.next;
         state_.wake_worker();  // so that it knows when the first mark is due
+        return {};
     }
 
     /// Undoes `open_object` where the first record was refused: nothing of it has been seen.
@@ -161,9 +176,7 @@ private:
         object.reason = reason;
         object.ended_at = state_.now();
         object.ticket = ++state_.tickets;
-        stream_.split_facts = object.facts;
-        stream_.split_counts = object.index.counts();
-        stream_.dropped = {};
+        stream_.split_from(object);
         stream_.has_split = reason != EndReason::ended;
         if (stream_.has_split) state_.policy.observer.on_split(object.id, no_object, reason);
         stream_.next_facts = {};
@@ -172,6 +185,12 @@ private:
     }
 
     void drop(ByteView bytes, typename C::Record record) {
+        if (!std::exchange(stream_.has_split, true)) {
+            // Before the first record of what `begin` spoke of.
+            stream_.split_facts = stream_.next_facts;
+            stream_.split_counts = {};
+            stream_.dropped = {};
+        }
         C::Index::tally(stream_.dropped, record, Bytes{bytes.size()});
         ++stream_.dropped_records;
         stream_.dropped_bytes += Bytes{bytes.size()};

@@ -58,7 +58,7 @@ private:
 /// released, whatever is appended. External sync.
 class ByteQueue {
 public:
-    explicit ByteQueue(BlockPool& pool) noexcept : pool_{&pool} {}
+    explicit ByteQueue(BlockPool& pool) : pool_{&pool} {}
     ByteQueue(ByteQueue&& other) noexcept = default;
     ByteQueue& operator=(ByteQueue&&) = delete;
     ~ByteQueue() { clear(); }
@@ -78,14 +78,13 @@ public:
         const auto blocks_before = blocks_.size();
         for (auto n = blocks_needed(bytes.size()); n != 0; --n) {
             auto block = pool_->take();
-            if (!block) {
-                while (blocks_.size() > blocks_before) {
-                    pool_->give_back(std::move(blocks_.back()));
-                    blocks_.pop_back();
-                }
-                return false;
+            if (block && push(block)) continue;
+            if (block) pool_->give_back(std::move(block));
+            while (blocks_.size() > blocks_before) {
+                pool_->give_back(std::move(blocks_.back()));
+                blocks_.pop_back();
             }
-            blocks_.push_back(std::move(block));
+            return false;
         }
         while (!bytes.empty()) {
             const auto at = static_cast<std::size_t>(end_ - base_);
@@ -113,8 +112,9 @@ public:
     /// Bytes before `offset` are no longer needed; whole blocks go back to the pool.
     void release_until(std::uint64_t offset) noexcept {
         begin_ = std::max(begin_, std::min(offset, end_));
-        while (!blocks_.empty() && begin_ - base_ >= BlockPool::block_size) drop_front();
-        if (begin_ == end_ && !blocks_.empty() && begin_ - base_ == BlockPool::block_size) drop_front();
+        // A partly filled block goes as well: others may need it more.
+        if (begin_ == end_) return clear();
+        while (begin_ - base_ >= BlockPool::block_size) drop_front();
     }
 
     void clear() noexcept {
@@ -124,6 +124,14 @@ public:
     }
 
 private:
+    bool push(BlockPool::Block& block) noexcept {
+        try {
+            blocks_.push_back(std::move(block));
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+    }
     void drop_front() noexcept {
         pool_->give_back(std::move(blocks_.front()));
         blocks_.pop_front();

@@ -41,7 +41,7 @@ public:
             }
             if (count == 0) continue;
             const auto ripe = count >= commit_count ? MonotonicTime{}
-                                                    : oldest + stream->options.flush_interval;
+                                                    : deadline_after(oldest, stream->options.flush_interval);
             if (!due || ripe < *due)
                 why = {id, state_.now() - oldest, count, commit_count, 0};
             at(ripe);
@@ -132,6 +132,7 @@ public:
                 case ObjectState::quarantined:
                     if (!change->set_aside_for) break;
                     state_.lose(row.id, *change->set_aside_for);
+                    if (!state_.first_loss) state_.first_loss = Error{Errc::object_lost, Operation::commit, row.id};
                     state_.policy.observer.on_quarantined(row.id, *change->set_aside_for);
                     break;
             }
@@ -155,6 +156,11 @@ public:
         state_.note_error(error);
         state_.policy.observer.on_retry(error, attempt, delay);
         state_.progress.notify_all();
+    }
+
+    void on_deletion_refused(const Error& error) noexcept override {
+        const Lock lock{state_.mutex};
+        state_.note_error(error);
     }
 
     void on_retention_unmet(StreamId stream, Bytes over) noexcept override {

@@ -63,6 +63,24 @@ struct StreamState {
     std::uint64_t dropped_records = 0;
     Bytes dropped_bytes;
     bool has_split = false;
+
+    /// Whether a file of the next number would be found by recovery, and so would those of the
+    /// objects that no row speaks of yet. One that gives its own number up does not count.
+    bool has_number(Sequence window, const Growing<C>* giving_up = nullptr) const noexcept {
+        std::uint64_t known = durable;
+        for (const auto& object : objects)
+            if (object.get() != giving_up && !object->marked)
+                known = std::min<std::uint64_t>(known, object->id.sequence() - 1);
+        return next != 0 && next <= known + window;
+    }
+
+    /// What follows the object that has ended just now, where its writer did not ask for the end.
+    void split_from(const Growing<C>& object) {
+        split_facts = object.facts;
+        split_counts = object.index.counts();
+        dropped = {};
+        has_split = true;
+    }
 };
 
 /// A change with the facts that the program's rows need.
@@ -70,6 +88,7 @@ template <class C>
 struct RowsChange final : Change<typename C::Transaction> {
     typename C::Rows* rows = nullptr;
     typename C::Facts facts{};
+    std::optional<typename C::Facts> end_facts;
     typename C::Counts counts{};
     bool is_first = false;
 
@@ -77,7 +96,7 @@ struct RowsChange final : Change<typename C::Transaction> {
         if (is_first)
             if (auto begun = rows->begin(tx, this->row.id, facts); !begun) return begun;
         if (this->row.state == ObjectState::growing) return rows->advance(tx, this->row.id, counts);
-        return rows->commit(tx, this->row.id, counts, &facts);
+        return rows->commit(tx, this->row.id, counts, end_facts ? &*end_facts : &facts);
     }
 };
 
@@ -182,6 +201,8 @@ struct DirectoryState {
         const auto before = pool.available();
         for (auto& [stream, state] : streams)
             for (auto& object : state->objects) {
+                // What a broken file has taken is nowhere else.
+                if (object->broken) continue;
                 object->bytes.release_until(object->written);
                 if (pool.available() > before) return true;
             }

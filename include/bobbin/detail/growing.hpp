@@ -28,11 +28,19 @@ struct Growing {
         std::uint64_t size;
     };
 
+    /// Why a file was given up.
+    struct Failure {
+        EndReason reason;
+        Error error;
+        ObjectState without_mark = ObjectState::garbage;
+    };
+
     Growing(ObjectId object, Facts begun_with, BlockPool& pool)
         : id{object}, facts{std::move(begun_with)}, bytes{pool} {}
 
     ObjectId id;
-    Facts facts;
+    Facts facts;                     ///< as of its begin
+    std::optional<Facts> end_facts;  ///< where its writer gave others
     Index index;
     ByteQueue bytes;
     std::deque<Entry> entries;  ///< the records since the last hard mark
@@ -57,7 +65,7 @@ struct Growing {
     MonotonicTime marked_at{};
     unsigned failures = 0;  ///< of writing it, in a row
     unsigned retries = 0;   ///< files that its records had before this one
-    std::optional<std::pair<EndReason, Error>> broken;  ///< the file takes nothing further
+    std::optional<Failure> broken;  ///< the file takes nothing further
     MonotonicTime not_before{};
 
     std::uint64_t size() const noexcept { return bytes.end(); }

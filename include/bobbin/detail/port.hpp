@@ -12,6 +12,17 @@
 
 namespace bobbin::detail {
 
+/// Whether it is rows that contradict something, the program's or the store's, and not a disk.
+constexpr bool is_refusal(const Error& error) noexcept {
+    switch (error.kind()) {
+        case ErrorKind::bad_input:
+        case ErrorKind::stale:
+        case ErrorKind::corrupt: return true;
+        case ErrorKind::permanent: return error.domain == Domain::bobbin;
+        default: return false;
+    }
+}
+
 /// One object's next row, as a directory hands it to the committer once the bytes that it speaks of
 /// are durable.
 template <class Transaction>
@@ -32,10 +43,16 @@ struct Change {
     virtual Result<void> apply_rows(Transaction& tx) = 0;
 
     Result<void> apply(Transaction& tx) {
+        is_refused = false;
         if (has_mark) {
-            // It may have been protected since.
             auto before = tx.object(row.id);
             if (!before) return before.error();
+            // What was set aside stays aside, whatever has been written behind it.
+            if (*before && (*before)->state == ObjectState::quarantined) {
+                row = **before;
+                return {};
+            }
+            // It may have been protected since.
             row.is_protected = *before && (*before)->is_protected;
         }
         if (auto put = tx.put(row); !put) return put;
@@ -95,6 +112,7 @@ struct Port {
     virtual void on_garbage(std::span<const ObjectId> ids) = 0;
     virtual void on_commit_failed(const Error& error, unsigned attempt,
                                   std::chrono::nanoseconds delay) noexcept = 0;
+    virtual void on_deletion_refused(const Error& error) noexcept = 0;
     virtual void on_retention_unmet(StreamId stream, Bytes over) noexcept = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <bobbin/detail/restore_mark.hpp>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace bobbin::detail {
 
@@ -46,7 +47,7 @@ public:
             if (object.not_before > now_) most = std::min(most, object.not_before - now);
             if (const auto interval = state_.options.mark_interval;
                 interval.count() != 0 && object.size() > object.marked_size())
-                most = std::min(most, object.marked_at + interval - now);
+                most = std::min(most, deadline_after(object.marked_at, interval) - now);
         }
         return std::max(most, std::chrono::nanoseconds{1'000'000});
     }
@@ -84,15 +85,15 @@ private:
                 size = object->size();
                 const auto interval = state_.options.mark_interval;
                 is_due = object->has_ended || (interval.count() != 0 && size > object->marked_size() &&
-                                               now_ >= object->marked_at + interval);
+                                               now_ >= deadline_after(object->marked_at, interval));
                 if (object->not_before > now_) return did;
-                if (object->broken && !has_number(stream)) return did;
+                // Those behind it must get their rows first, or the store catch up.
+                if (object->broken && !stream.has_number(sequence_window, object.get())) continue;
                 const auto enough = is_short_ ? 1 : write_threshold;
                 if (!is_due && size - object->written < enough) return did;
             }
             if (object->broken) {
-                const auto [reason, error] = *object->broken;
-                give_up(stream, object, reason, error);
+                give_up(stream, object, *object->broken);
                 return true;
             }
             if (!is_due) return write_until(stream, object, size) || did;
@@ -101,7 +102,7 @@ private:
             did = true;
             if (!write_until(stream, object, ready.size)) return did;
             if (auto synced = object->file->sync(); !synced) {
-                give_up(stream, object, EndReason::sync_failed, synced.error().about(object->id));
+                give_up(stream, object, {EndReason::sync_failed, synced.error().about(object->id)});
                 return did;
             }
             ready_.push_back(ready);
@@ -153,7 +154,8 @@ private:
         }
         if (file.error().is_errno(EEXIST)) {
             // Somebody else's file under a name of ours: left alone, its number given up.
-            give_up(stream, object, EndReason::write_failed, file.error(), ObjectState::quarantined);
+            give_up(stream, object,
+                    {EndReason::write_failed, file.error(), ObjectState::quarantined});
             return false;
         }
         const auto wait = state_.policy.retry.delay(file.error(), ++object->failures);
@@ -166,15 +168,20 @@ private:
         if (wait)
             try_later(*object, error, *wait);
         else
-            give_up(stream, object, EndReason::write_failed, error);
+            give_up(stream, object, {EndReason::write_failed, error});
+    }
+
+    /// With the lock held. What is on its way out makes room by itself.
+    void ask_for_room(const Error& error) {
+        if ((error.is_errno(ENOSPC) || error.is_errno(EDQUOT)) && state_.garbage.empty() &&
+            state_.removed.empty())
+            state_.line.make_room(state_.id);
     }
 
     void try_later(Growing<C>& object, const Error& error, std::chrono::nanoseconds wait) {
         const Lock lock{state_.mutex};
-        // What is on its way out makes room by itself.
-        if (error.kind() == ErrorKind::no_space && state_.garbage.empty() && state_.removed.empty())
-            state_.line.make_room(state_.id);
-        object.not_before = now_ + wait;
+        ask_for_room(error);
+        object.not_before = deadline_after(now_, wait);
         state_.note_error(error);
         state_.policy.observer.on_retry(error, object.failures, wait);
         if (!std::exchange(is_degraded_, true)) state_.policy.observer.on_degraded(error);
@@ -188,14 +195,18 @@ private:
 
     /// The file takes nothing further: its object ends at its last hard mark, and what is still in
     /// memory goes on in a new object, from the first group start after that mark.
-    void give_up(StreamState<C>& stream, const Object& object, EndReason reason, const Error& error,
-                 ObjectState without_mark = ObjectState::garbage) {
+    void give_up(StreamState<C>& stream, const Object& object,
+                 const typename Growing<C>::Failure& failure) {
+        const auto [reason, error, without_mark] = failure;
         {
             const Lock lock{state_.mutex};
-            if (!object->broken) state_.note_error(error);
-            // Without a number to go on with, it keeps its bytes until the store has caught up.
-            if (!has_number(stream)) {
-                object->broken = {reason, error};
+            if (!object->broken) {
+                state_.note_error(error);
+                ask_for_room(error);
+            }
+            // Without a number to go on with, it keeps its bytes until there is one.
+            if (!stream.has_number(sequence_window, object.get())) {
+                object->broken = failure;
                 state_.line.wake();
                 return;
             }
@@ -228,13 +239,10 @@ private:
             stream.objects.erase(at);
         }
         if (stream.current == object) {
-            stream.current = next;
-            if (!next) {
+            stream.current = next && !next->has_ended ? next : nullptr;
+            if (!stream.current) {
                 stream.skips_to_group = true;
-                stream.split_facts = object->facts;
-                stream.split_counts = object->index.counts();
-                stream.dropped = {};
-                stream.has_split = true;
+                stream.split_from(next ? *next : *object);
             }
         }
         state_.policy.observer.on_split(object->id, next ? next->id : no_object, reason);
@@ -255,10 +263,6 @@ private:
         const Lock lock{state_.mutex};
         state_.note_error(cut.error());
         return false;
-    }
-
-    static bool has_number(const StreamState<C>& stream) noexcept {
-        return stream.next != 0 && stream.next <= stream.durable + sequence_window;
     }
 
     /// The object that takes over what is still in memory, or none.
@@ -283,13 +287,14 @@ private:
         next->facts =
             std::as_const(state_.policy.rows).split(from.facts, from.marked_counts, dropped);
         for (; entry != from.entries.end(); ++entry) {
-            if (!move_record(from, *next, *entry, offset)) {
-                const auto left = static_cast<std::uint64_t>(from.entries.end() - entry);
-                lose_range(from, offset, from.size(), left, {Errc::out_of_memory, Operation::write});
-                break;
-            }
+            if (!move_record(from, *next, *entry, offset)) break;
             offset += entry->size;
         }
+        const bool is_whole = entry == from.entries.end();
+        if (!is_whole)
+            lose_range(from, offset, from.size(),
+                       static_cast<std::uint64_t>(from.entries.end() - entry),
+                       {Errc::out_of_memory, Operation::write});
         if (next->size() == 0) return nullptr;
         next->retries = from.retries + 1;
         next->not_before = now_ + std::min<std::chrono::nanoseconds>(
@@ -300,6 +305,14 @@ private:
         next->reason = from.reason;
         next->ended_at = from.ended_at;
         next->ticket = from.ticket;
+        next->end_facts = from.end_facts;
+        if (!is_whole && !from.has_ended) {
+            // Nothing may follow the gap.
+            next->has_ended = true;
+            next->reason = EndReason::overrun;
+            next->ended_at = now_;
+            next->ticket = ++state_.tickets;
+        }
         ++stream.next;
         return next;
     }
@@ -323,11 +336,15 @@ private:
             }
             at += part.size();
         }
-        if (!to.index.add(entry.record, Bytes{entry.size})) {
+        const auto noted = without_throwing(Operation::append, [&]() -> Result<void> {
+            to.entries.push_back(entry);
+            return {};
+        });
+        if (!noted || !to.index.add(entry.record, Bytes{entry.size})) {
+            if (noted) to.entries.pop_back();
             to.bytes.unappend(static_cast<std::size_t>(entry.size));
             return false;
         }
-        to.entries.push_back(entry);
         from.bytes.release_until(end);
         return true;
     }
@@ -372,10 +389,10 @@ private:
             const auto error = synced.error().about(state_.id);
             for (const auto& ready : ready_)
                 if (!ready.object->is_name_durable)
-                    give_up(*ready.stream, ready.object, EndReason::sync_failed, error);
+                    give_up(*ready.stream, ready.object, {EndReason::sync_failed, error});
             std::erase_if(ready_, [](const Ready& r) { return !r.object->is_name_durable; });
             const Lock lock{state_.mutex};
-            state_.note_error(error);
+            if (!has_new) state_.note_error(error);
             directory_not_before_ = now_ + std::chrono::seconds{1};
             return true;
         }
@@ -404,7 +421,8 @@ private:
 
     void hand_on() {
         if (ready_.empty()) return;
-        const Lock lock{state_.mutex};
+        std::vector<Object> done;
+        Lock lock{state_.mutex};
         for (auto& [stream, object, size, entries, counts, is_final] : ready_) {
             auto change = std::make_unique<RowsChange<C>>();
             change->row = row_of(*object, size);
@@ -415,6 +433,7 @@ private:
             change->block_digests = object->digests.piece_from(object->marked_blocks);
             change->rows = &state_.policy.rows;
             change->facts = object->facts;
+            if (is_final) change->end_facts = object->end_facts;
             change->counts = counts;
             change->is_first = !object->marked;
             change->has_mark = !change->is_first;
@@ -431,8 +450,7 @@ private:
             object->entries.erase(object->entries.begin(),
                                   object->entries.begin() + static_cast<std::ptrdiff_t>(entries));
             if (is_final) {
-                if (auto closed = object->file->close(); !closed)
-                    state_.note_error(closed.error().about(object->id));
+                done.push_back(object);
                 object->bytes.clear();
                 std::erase(stream->objects, object);
             }
@@ -441,6 +459,13 @@ private:
         ready_.clear();
         state_.progress.notify_all();
         state_.line.wake();
+        lock.unlock();
+        for (const auto& object : done)
+            if (auto closed = object->file->close(); !closed) {
+                lock.lock();
+                state_.note_error(closed.error().about(object->id));
+                lock.unlock();
+            }
     }
 
     State& state_;

@@ -30,7 +30,7 @@ namespace bobbin {
 /// | `t.add_directory(uuid)` | `Result<DirectoryId>` | |
 /// | `t.complete_open(directory)` | `Result<void>` | this open is the last complete one there |
 /// | `t.object(id)` | `Result<std::optional<ObjectRow>>` | |
-/// | `t.oldest(stream, limit)` | `Result<std::vector<ObjectRow>>` | committed, unprotected, lowest number first |
+/// | `t.oldest(stream, directory, limit)` | `Result<std::vector<ObjectRow>>` | committed, unprotected, lowest number first |
 /// | `t.in_state(directory, state)` | `Result<std::vector<ObjectRow>>` | growing, garbage or quarantined |
 /// | `t.pieces(id, kind)` | `Result<std::vector<std::byte>>` | all pieces one after the other |
 /// | `t.usage()` | `Result<std::vector<UsageRow>>` | of all streams in all directories |
@@ -53,7 +53,7 @@ concept StoreTransaction =
         { t.add_directory(uuid) } noexcept -> std::same_as<Result<DirectoryId>>;
         { t.complete_open(directory) } noexcept -> std::same_as<Result<void>>;
         { t.object(id) } -> std::same_as<Result<std::optional<ObjectRow>>>;
-        { t.oldest(stream, limit) } -> std::same_as<Result<std::vector<ObjectRow>>>;
+        { t.oldest(stream, directory, limit) } -> std::same_as<Result<std::vector<ObjectRow>>>;
         { t.in_state(directory, state) } -> std::same_as<Result<std::vector<ObjectRow>>>;
         { t.pieces(id, kind) } -> std::same_as<Result<std::vector<std::byte>>>;
         { t.usage() } -> std::same_as<Result<std::vector<UsageRow>>>;

@@ -238,13 +238,14 @@ public:
         return std::optional{found->second};
     }
 
-    Result<std::vector<ObjectRow>> oldest(StreamId stream, std::size_t limit) {
+    Result<std::vector<ObjectRow>> oldest(StreamId stream, DirectoryId directory, std::size_t limit) {
         if (!is_open()) return done();
         std::vector<ObjectRow> rows;
         const auto& all = draft_->objects;
         for (auto at = all.lower_bound(ObjectId{stream, 0});
              at != all.end() && at->first.stream() == stream && rows.size() < limit; ++at)
-            if (at->second.state == ObjectState::committed && !at->second.is_protected)
+            if (at->second.state == ObjectState::committed && !at->second.is_protected &&
+                at->second.directory == directory)
                 rows.push_back(at->second);
         return rows;
     }

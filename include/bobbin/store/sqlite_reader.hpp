@@ -51,6 +51,8 @@ public:
     Result<std::optional<DirectoryRow>> directory(const Uuid& uuid) {
         return detail::read_directory(*db_, uuid);
     }
+    /// All that were ever made or adopted.
+    Result<std::vector<DirectoryRow>> directories() { return detail::read_directories(*db_); }
     Result<std::vector<UsageRow>> usage() { return detail::read_usage(*db_); }
     Result<std::vector<StreamRow>> streams() { return detail::read_streams(*db_); }
     Result<std::optional<StreamId>> find_stream(std::string_view name) {

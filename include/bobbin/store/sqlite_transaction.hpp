@@ -191,11 +191,11 @@ public:
         return detail::read_object(*db_, id);
     }
 
-    Result<std::vector<ObjectRow>> oldest(StreamId stream, std::size_t limit) {
+    Result<std::vector<ObjectRow>> oldest(StreamId stream, DirectoryId directory, std::size_t limit) {
         if (!db_) return done();
         const auto [first, last] = detail::ids_of(stream, 0, UINT32_MAX);
         const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(limit, UINT32_MAX));
-        return detail::read_objects(*db_, detail::sql_oldest, first, last, most);
+        return detail::read_objects(*db_, detail::sql_oldest, first, last, directory, most);
     }
 
     Result<std::vector<ObjectRow>> in_state(DirectoryId directory, ObjectState state) {

@@ -3,23 +3,12 @@
 
 #include <bobbin/store/rows.hpp>
 
-#include <new>
 #include <string_view>
 
 namespace bobbin::detail {
 
 /// Ids of objects are signed 64-bit integers in SQL, so a stream has 31 bits.
 inline constexpr std::uint32_t highest_stream = INT32_MAX;
-
-/// `f()`, or the error of running out of memory.
-template <class F>
-auto without_throwing(Operation operation, F&& f) noexcept -> decltype(f()) {
-    try {
-        return f();
-    } catch (const std::bad_alloc&) {
-        return Error{Errc::out_of_memory, operation};
-    }
-}
 
 inline bool is_object_id(ObjectId id) noexcept {
     return id.stream().value >= 1 && id.stream().value <= highest_stream && id.sequence() >= 1;

@@ -33,8 +33,8 @@ consteval auto select_objects(const char (&rest)[Size]) {
 inline constexpr auto sql_object = select_objects("id = ?1");
 inline constexpr auto sql_objects =
     select_objects("id between ?1 and ?2 and state = 2 order by id");
-inline constexpr auto sql_oldest =
-    select_objects("id between ?1 and ?2 and state = 2 and protected = 0 order by id limit ?3");
+inline constexpr auto sql_oldest = select_objects(
+    "id between ?1 and ?2 and directory = ?3 and state = 2 and protected = 0 order by id limit ?4");
 inline constexpr auto sql_in_state =
     select_objects("directory = ?1 and state = ?2 and state <> 2 order by id");
 inline constexpr std::string_view sql_pieces =
@@ -179,6 +179,20 @@ inline Result<std::optional<DirectoryRow>> read_directory(SqliteConnection& db, 
     const auto& [id, open, open_uuid] = **found;
     return std::optional{
         DirectoryRow{id, uuid, open.value_or(OpenId{}), open_uuid.value_or(Uuid{})}};
+}
+
+inline Result<std::vector<DirectoryRow>> read_directories(SqliteConnection& db) {
+    auto select = db.statement("select d.id, d.uuid, o.id, o.uuid from directory d left join open o "
+                               "on o.id = d.last_open order by d.id");
+    if (!select) return select.error();
+    if (auto ok = select->bind(); !ok) return ok.error();
+    std::vector<DirectoryRow> rows;
+    const auto read = select->each<DirectoryId, Uuid, std::optional<OpenId>, std::optional<Uuid>>(
+        [&](DirectoryId id, Uuid uuid, std::optional<OpenId> open, std::optional<Uuid> open_uuid) {
+            rows.push_back({id, uuid, open.value_or(OpenId{}), open_uuid.value_or(Uuid{})});
+        });
+    if (!read) return read.error();
+    return rows;
 }
 
 inline Result<std::vector<StreamRow>> read_streams(SqliteConnection& db) {

@@ -106,7 +106,7 @@ private:
         refused(t->set_retention(ids[1], Bytes{0}), Errc::invalid_argument, "not to 0");
         refused(t->set_retention(StreamId{4'000'000'000}, Bytes{1}), Errc::stream_unknown,
                 "nor of a stream that is not there");
-        expect(t->oldest(StreamId{4'000'000'000}, 1)->empty(), "which has no objects");
+        expect(t->oldest(StreamId{4'000'000'000}, DirectoryId{1}, 1)->empty(), "which has no objects");
     }
 
     void transactions() {
@@ -312,9 +312,11 @@ private:
         other.id = ObjectId{stream, 5};
         other.state = ObjectState::quarantined;
         expect(t->put(other).has_value(), "taken");
-        expect(numbers(t->oldest(stream, 100)) == "1 2 6 7 8 9 ", "the oldest come in order");
-        expect(numbers(t->oldest(stream, 3)) == "1 2 6 " && t->oldest(stream, 0)->empty(),
+        expect(numbers(t->oldest(stream, directory, 100)) == "1 2 6 7 8 9 ", "the oldest come in order");
+        expect(numbers(t->oldest(stream, directory, 3)) == "1 2 6 " &&
+                   t->oldest(stream, directory, 0)->empty(),
                "as many as asked for");
+        expect(t->oldest(stream, DirectoryId{9}, 100)->empty(), "of one directory");
         expect(numbers(t->in_state(directory, ObjectState::garbage)) == "4 " &&
                    numbers(t->in_state(directory, ObjectState::quarantined)) == "5 " &&
                    t->in_state(directory, ObjectState::growing)->empty() &&

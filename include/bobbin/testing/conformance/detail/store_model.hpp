@@ -215,11 +215,12 @@ private:
                 return false;
         }
         for (const auto s : streams_)
-            if (!same_list(t.oldest(s, 100), model, [&](const ObjectRow& row) {
-                    return row.id.stream() == s && row.state == ObjectState::committed &&
-                           !row.is_protected;
-                }))
-                return false;
+            for (const auto d : directories_)
+                if (!same_list(t.oldest(s, d, 100), model, [&](const ObjectRow& row) {
+                        return row.id.stream() == s && row.directory == d &&
+                               row.state == ObjectState::committed && !row.is_protected;
+                    }))
+                    return false;
         for (const auto d : directories_)
             for (const auto state :
                  {ObjectState::growing, ObjectState::garbage, ObjectState::quarantined})

@@ -1,0 +1,89 @@
+#include "fixture.hpp"
+
+using namespace engine_tests;
+
+// One stream with objects in several directories.
+namespace {
+
+constexpr const char* attic = "/sim/attic";
+
+/// `count` objects in the attic, then `newer` ones in the footage.
+struct TwoPlaces : Bench {
+    TwoPlaces(std::size_t count, std::size_t newer) {
+        old.emplace(open(attic));
+        {
+            auto to = writer(*old);
+            for (std::size_t n = 0; n < count; ++n) record(*old, to, n);
+        }
+        auto to = writer();
+        for (std::size_t n = 0; n < newer; ++n) record(to, count + n);
+        log() = {};
+    }
+    std::size_t in_attic() { return data_files(attic).size(); }
+
+    std::optional<Archive::Syncer> old;
+};
+
+constexpr std::uint64_t one = 40'960;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(engine_directories)
+
+BOOST_AUTO_TEST_CASE(a_stream_may_go_on_in_another_directory) {
+    Bench bench;
+    auto first = bench.writer();
+    bench.record(first, 0);
+    { const auto ended = std::move(first); }
+    auto second = bench.open("/sim/second");
+    auto writer = bench.writer(second);
+    const auto id = bench.record(second, writer, 0);
+    BOOST_TEST(id.sequence() == 2u);
+    BOOST_TEST(second.reader().open(id).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_oldest_go_wherever_they_are) {
+    TwoPlaces bench{3, 3};
+    BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{2 * one}).has_value());
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.in_attic() == 0u);
+    BOOST_TEST(bench.data_files().size() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(older_objects_of_a_closed_directory_do_not_hide_newer_ones) {
+    TwoPlaces bench{20, 5};
+    bench.old.reset();
+    BOOST_TEST(bench.committer->lower_retention(bench.door, Bytes{0}).has_value());
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.data_files().empty());
+    BOOST_TEST(bench.in_attic() == 20u);
+    BOOST_TEST((bench.state({bench.door, 1}) == ObjectState::committed));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_is_freed_of_its_own_objects) {
+    TwoPlaces bench{20, 5};
+    bench.fail(Call::write, ENOSPC);
+    auto writer = bench.writer();
+    bench.record(writer, 30);
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST((bench.log().deleted == std::vector{ObjectId{bench.door, 21}}));
+    BOOST_TEST(bench.data_files().size() == 5u);
+    BOOST_TEST(bench.in_attic() == 20u);
+}
+
+BOOST_AUTO_TEST_CASE(opening_one_directory_deletes_nothing_in_place_of_what_is_in_another) {
+    TwoPlaces bench{3, 3};
+    bench.old.reset();
+    bench.syncer.reset();
+    {
+        auto tx = bench.store->begin();
+        BOOST_TEST(tx->set_retention(bench.door, Bytes{4 * one}).has_value());
+        BOOST_TEST(tx->commit().has_value());
+    }
+    bench.open_again();
+    BOOST_TEST(bench.log().deleted.empty());
+    auto old = bench.open(attic);
+    BOOST_TEST((bench.log().deleted == std::vector{ObjectId{bench.door, 1}, ObjectId{bench.door, 2}}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
