@@ -138,7 +138,10 @@ private:
             }
             auto row = view_.object(*id);
             if (!row) return row.error();
-            if (!*row) tell(is_probed(*id) ? Disagreement::unfinished : Disagreement::file_without_row, *id);
+            if (!*row)
+                tell(is_probed(*id) ? Disagreement::unfinished : Disagreement::file_without_row, *id);
+            else if ((*row)->directory != directory)
+                tell(Disagreement::file_without_row, *id);
         }
         return {};
     }
