@@ -6,6 +6,7 @@
 #include "cli/log.hpp"
 #include "cli/sizes.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -102,7 +103,7 @@ struct Service::Parts {
         need(catalog.share_space(space_for_recordings(options.directory, cameras)), "cannot set the quotas",
              store.path());
         SyncerOptions with;
-        with.create = true;
+        with.create = !has_footage();
         with.when_full = WhenFull::drop;
         const auto path = footage_path(options.directory);
         syncer.emplace(need(Recorder::Syncer::open(path, committer, with, RecorderObserver{counters}),
@@ -125,6 +126,14 @@ struct Service::Parts {
                                ": no user can log in yet, so everybody on the network could watch. Listen on "
                                "127.0.0.1, or say --allow-unauthenticated if that is what you want"};
         return options.directory;
+    }
+
+    /// Where the store knows the recordings, a directory without its identity is another: the mount point
+    /// of a disk that is missing, for one.
+    bool has_footage() {
+        auto reader = need(store.reader(), "cannot read the catalog", store.path());
+        const auto all = need(reader.directories(), "cannot read the catalog", store.path());
+        return std::ranges::any_of(all, [](const DirectoryRow& row) { return row.last_open.value != 0; });
     }
 
     void start_cameras(const std::vector<Camera>& cameras) {
