@@ -196,24 +196,13 @@ private:
         auto pieces = view_.piece_bytes(row.id, PieceKind::block_digests);
         if (!pieces) return pieces.error();
         auto list = join_digest_pieces(*pieces, C::Digest::size);
-        const bool has_list = list && matches(row, *list);
+        const bool has_list =
+            list && is_list_of<typename C::Digest>(*list, row.size, row.digest.view());
         if (!has_list)
             tell(Disagreement::wrong_blocks, row.id,
                  list ? Error{Errc::digest_mismatch, Operation::verify} : list.error());
         check_file(row, has_list ? ByteView{*list} : ByteView{});
         return {};
-    }
-
-    static bool matches(const ObjectRow& row, ByteView list) {
-        if constexpr (C::Digest::size == 0) {
-            return true;
-        } else {
-            const auto blocks = (row.size.value + digest_block_size - 1) / digest_block_size;
-            if (list.size() != blocks * C::Digest::size) return false;
-            typename C::Digest whole;
-            whole.update(list);
-            return std::ranges::equal(whole.finish(), row.digest.view());
-        }
     }
 
     void check_file(const ObjectRow& row, ByteView digests) {

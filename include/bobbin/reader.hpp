@@ -157,8 +157,7 @@ Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_store
     if (!pieces) return pieces.error();
     auto digests = join_digest_pieces(*pieces, C::Digest::size);
     if (!digests) return digests.error().about(id);
-    const auto blocks = ((*row)->size.value + digest_block_size - 1) / digest_block_size;
-    if (digests->size() != blocks * C::Digest::size)
+    if (!is_list_of<typename C::Digest>(*digests, (*row)->size, (*row)->digest.view()))
         return Error{Errc::store_invariant, Operation::open, id};
     auto file = directory.open(id);
     if (!file) return file.error();

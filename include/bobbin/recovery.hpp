@@ -259,13 +259,9 @@ private:
     Result<void> check_last_block(const File& file, const ObjectRow& row, ByteView list) {
         if constexpr (C::Digest::size != 0) {
             const Error mismatch{Errc::digest_mismatch, Operation::recover};
-            const auto blocks = (row.size.value + digest_block_size - 1) / digest_block_size;
-            if (list.size() != blocks * C::Digest::size) return mismatch;
-            typename C::Digest whole;
-            whole.update(list);
-            if (!std::ranges::equal(whole.finish(), row.digest.view())) return mismatch;
-            if (blocks == 0) return {};
-            const auto start = (blocks - 1) * digest_block_size;
+            if (!is_list_of<typename C::Digest>(list, row.size, row.digest.view())) return mismatch;
+            if (list.empty()) return {};
+            const auto start = (row.size.value - 1) / digest_block_size * digest_block_size;
             std::vector<std::byte> bytes(static_cast<std::size_t>(row.size.value - start));
             auto got = file.read_at(bytes, start);
             if (!got) return got.error();

@@ -2,6 +2,8 @@
 
 command_line_test.py RECORDER
 """
+import os
+import shutil
 import subprocess
 
 from harness import Clip, require, run_test, same
@@ -39,6 +41,18 @@ def body(scene):
     recorder = scene.recorder()
     same(sorted(recorder.cameras()), ["door"], "the cameras after a refused start")
     recorder.stop()
+
+    # A disk that is not mounted: its place is missing, or an empty mount point. Neither is taken for a new one.
+    footage, away = scene.path("store/footage"), scene.path("away")
+    os.rename(footage, away)
+    start = ["run", "--dir", scene.path("store"), "--listen", "127.0.0.1:0"]
+    refused(1, "No such file or directory", *start)
+    require(not os.path.exists(footage), "a missing place of recordings was made anew")
+    os.mkdir(footage, 0o700)
+    refused(1, "is the right disk mounted?", *start)
+    shutil.rmtree(footage)
+    os.rename(away, footage)
+    same(scene.check(), before, "what is recorded once the disk is back")
 
 
 run_test(body)

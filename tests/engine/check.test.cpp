@@ -112,6 +112,20 @@ BOOST_AUTO_TEST_CASE(files_that_no_row_speaks_of) {
     BOOST_TEST(checked.summary.count(file_without_row) == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_copy_of_a_file_of_another_directory) {
+    {
+        auto second = bench.open("/sim/second");
+        auto writer = *second.writer(*bench.store->stream("yard"));
+        BOOST_TEST(bench.append(writer, 0).has_value());
+        const auto id = *writer.end();
+        BOOST_TEST(second.wait(id, 10s).has_value());
+        auto directory = place();
+        BOOST_REQUIRE(directory.create(id));
+    }
+    const auto checked = run();
+    BOOST_TEST(checked.is({file_without_row}));
+}
+
 BOOST_AUTO_TEST_CASE(what_the_next_start_finishes_is_no_damage) {
     auto tx = bench.store->begin();
     BOOST_REQUIRE(tx);

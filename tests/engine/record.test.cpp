@@ -294,6 +294,20 @@ BOOST_AUTO_TEST_CASE(damage_is_found_by_the_read) {
     BOOST_TEST(object->read(some, 2'100'001).error().is(Errc::out_of_range));
 }
 
+BOOST_AUTO_TEST_CASE(block_digests_that_are_not_those_of_the_row_are_refused) {
+    Bench bench;
+    auto writer = bench.writer();
+    const auto id = bench.record(writer, 0);
+    auto piece = *bench.store->piece_bytes(id, PieceKind::block_digests);
+    piece.back() ^= std::byte{1};
+    {
+        auto tx = bench.store->begin();
+        BOOST_TEST(tx->put_piece({id, PieceKind::block_digests, 0, piece}).has_value());
+        BOOST_TEST(tx->commit().has_value());
+    }
+    BOOST_TEST(bench.syncer->reader().open(id).error().is(Errc::store_invariant));
+}
+
 BOOST_AUTO_TEST_CASE(more_streams_than_blocks_of_memory_hold_up_nobody) {
     Bench bench{{.memory = 128_KiB, .append_deadline = 1s}};
     std::vector<Bench::Archive::Writer> writers;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <set>
 #include <thread>
 
@@ -371,6 +372,76 @@ BOOST_AUTO_TEST_SUITE(engine_threads)
 
 BOOST_AUTO_TEST_CASE(everything_at_once_in_memory) { everything_at_once<MemoryStore>(400); }
 BOOST_AUTO_TEST_CASE(everything_at_once_in_sqlite) { everything_at_once<SqliteStore>(200); }
+
+namespace {
+
+/// Its disk can be made to hang.
+struct HungStore : MemoryStore {
+    struct Gate {
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool is_shut = false;
+        bool somebody_waits = false;
+
+        void set(bool shut) {
+            const std::lock_guard lock{mutex};
+            is_shut = shut;
+            changed.notify_all();
+        }
+        void pass() {
+            std::unique_lock lock{mutex};
+            somebody_waits = is_shut;
+            changed.notify_all();
+            changed.wait(lock, [&] { return !is_shut; });
+            somebody_waits = false;
+        }
+        void await_somebody() {
+            std::unique_lock lock{mutex};
+            changed.wait(lock, [&] { return somebody_waits; });
+        }
+    };
+    class Transaction : public MemoryStore::Transaction {
+    public:
+        Transaction(MemoryStore::Transaction tx, Gate& gate)
+            : MemoryStore::Transaction{std::move(tx)}, gate_{&gate} {}
+        Result<void> commit() noexcept {
+            gate_->pass();
+            return MemoryStore::Transaction::commit();
+        }
+
+    private:
+        Gate* gate_;
+    };
+    Result<Transaction> begin() noexcept {
+        auto tx = MemoryStore::begin();
+        if (!tx) return tx.error();
+        return Transaction{std::move(*tx), *gate};
+    }
+    std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_flush_comes_back_while_the_store_hangs) {
+    using Archive = bobbin::Archive<HungStore>;
+    bobbin_tests::TemporaryDirectory place;
+    HungStore store;
+    Committer committer{store};
+    auto syncer = Archive::Syncer::open(place.path() + "/data", committer, {.create = true});
+    BOOST_TEST_REQUIRE(syncer.has_value(), Bench::message(syncer));
+    auto writer = syncer->writer(*store.stream("door"));
+    const auto running = run_all(committer, *syncer);
+    store.gate->set(true);
+    BOOST_TEST(writer->append(as_bytes("record")).has_value());
+    const auto id = *writer->end();
+    store.gate->await_somebody();
+    BOOST_TEST(committer.flush(10ms).error().is(Errc::deadline_passed));
+    BOOST_TEST(committer.drain(10ms).error().is(Errc::deadline_passed));
+    BOOST_TEST(syncer->wait(id, 10ms).error().is(Errc::deadline_passed));
+    store.gate->set(false);
+    BOOST_TEST(committer.flush(60s).has_value());
+    BOOST_TEST(syncer->wait(id, 60s).has_value());
+}
 
 BOOST_AUTO_TEST_CASE(threads_stop_and_start_while_writers_go_on) {
     Machine<MemoryStore> machine{{.memory = 256_KiB, .mark_interval = 20ms}};

@@ -68,6 +68,20 @@ private:
     std::vector<std::byte> complete_;
 };
 
+/// Whether `list` has one digest for each block of `size` bytes, and is the one that `whole` is over.
+template <Digest D>
+bool is_list_of(ByteView list, Bytes size, ByteView whole) {
+    if constexpr (D::size == 0) {
+        return list.empty();
+    } else {
+        const auto blocks = (size.value + digest_block_size - 1) / digest_block_size;
+        if (list.size() != blocks * D::size) return false;
+        D digest;
+        digest.update(list);
+        return std::ranges::equal(digest.finish(), whole);
+    }
+}
+
 /// The list of block digests out of the pieces that marks persisted, one after the other.
 /// @errors `store_invariant` where the pieces leave a gap or do not fit
 /// @allocates the list
