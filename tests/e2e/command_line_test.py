@@ -43,6 +43,7 @@ def body(scene):
     recorder.stop()
 
     # A disk that is not mounted: its place is missing, or an empty mount point. Neither is taken for a new one.
+    before = scene.check()
     footage, away = scene.path("store/footage"), scene.path("away")
     os.rename(footage, away)
     start = ["run", "--dir", scene.path("store"), "--listen", "127.0.0.1:0"]
