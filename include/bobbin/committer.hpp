@@ -497,10 +497,11 @@ private:
     }
 
     /// Deletes in jobs of their own until there is nothing left that `choose(tx, deleter)` would.
-    /// @param refused the first deletion that the program's rows would not have
+    /// Rows that refuse so many deletions will refuse the next as well.
+    /// @param refused the first deletion that would not go through
     template <class Choose>
     Result<void> delete_in_jobs(Choose choose, std::optional<Error>& refused) {
-        for (;;) {
+        for (int refusals = 0; refusals < 16;) {
             bool has_more = false;
             std::optional<ObjectId> failed;
             auto done = delete_in_job([&](Transaction& tx, Deleter& deleter) {
@@ -513,10 +514,12 @@ private:
                 const Lock one_at_a_time{stepping_};
                 pass_over(*failed, done.error());
                 if (!refused) refused = done.error();
+                ++refusals;
                 continue;
             }
             if (!done || !has_more) return done;
         }
+        return {};
     }
 
     /// The files are handed to their directories once it is durable. Where the store fails to say
@@ -628,11 +631,16 @@ private:
             if (!is_attached) return false;
             in_use_.push_back(wait.port);
         }
-        const bool answer = f(*wait.port);
-        const Lock lock{mutex_};
-        in_use_.erase(std::ranges::find(in_use_, wait.port));
-        done_.notify_all();
-        return answer;
+        struct LetGo {
+            Committer& line;
+            Port* port;
+            ~LetGo() {
+                const Lock lock{line.mutex_};
+                line.in_use_.erase(std::ranges::find(line.in_use_, port));
+                line.done_.notify_all();
+            }
+        } const let_go{*this, wait.port};
+        return f(*wait.port);
     }
 
     Store& store_;
