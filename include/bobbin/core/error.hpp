@@ -33,7 +33,7 @@ enum class Domain : std::uint8_t { bobbin, system, sqlite };
 enum class Operation : std::uint8_t {
     nothing, open, create, read, write, truncate, sync, sync_directory, close, remove, rename, list,
     stat, lock, space, preallocate, identify, begin, append, end, commit, mark, query, migrate,
-    recover, retain, verify, decode, encode, wait, start,
+    recover, retain, verify, decode, encode, wait, start, write_back, drop_cache,
 };
 
 /// Our own error codes (`Domain::bobbin`).
@@ -124,9 +124,13 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
     }
 }
 
-/// A failed sync is decided by the one who synced: `lost_write`, whatever the number says.
+/// A failed sync is decided by the one who synced: `lost_write`, whatever the number says. So is a
+/// failed write-back, where the number is one of the disk's and not of the call's.
 constexpr ErrorKind kind_of_errno(int number, Operation operation) noexcept {
     if (operation == Operation::sync) return ErrorKind::lost_write;
+    if (operation == Operation::write_back &&
+        (number == EIO || number == ENOSPC || number == EDQUOT))
+        return ErrorKind::lost_write;
     switch (number) {
         case EINTR:
         case EAGAIN:
@@ -201,7 +205,8 @@ constexpr std::string_view name_of(Operation operation) noexcept {
         "do",     "open",   "create", "read",   "write", "truncate", "sync",        "sync the directory of",
         "close",  "remove", "rename", "list",   "stat",  "lock",     "ask the space of", "preallocate",
         "identify", "begin", "append to", "end", "commit", "mark",   "query",       "migrate",
-        "recover", "apply retention to", "verify", "decode", "encode", "wait for", "start"};
+        "recover", "apply retention to", "verify", "decode", "encode", "wait for", "start", "write back",
+        "drop cached pages of"};
     return names[static_cast<std::size_t>(operation)];
 }
 

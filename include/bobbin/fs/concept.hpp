@@ -28,12 +28,20 @@ struct FileStatus {
     Bytes size;
     bool is_regular = false;
     bool is_directory = false;
+    std::uint64_t links = 1;  ///< names that it has; 0: removed while open
 };
 
 struct SpaceStatus {
     Bytes total;
     Bytes available;  ///< to a program without privileges
     Bytes block;      ///< what a file's size is rounded up to
+};
+
+/// How much of a file lies in memory.
+struct CacheStatus {
+    Bytes cached;     ///< the other two included
+    Bytes dirty;      ///< not yet on their way to the disk
+    Bytes writeback;  ///< on their way
 };
 
 /// What the library needs of a file system: one call of the operating system each, below a
@@ -58,6 +66,22 @@ struct SpaceStatus {
 /// | `fs.space(h)` | `Result<SpaceStatus>` | of the file system that holds `h` |
 /// | `fs.lock(h)` | `Result<void>` | exclusive until `h` is closed; does not wait |
 ///
+/// Optional operations, for the file wrappers of `bobbin/file/`. A `size` of 0 reaches to the end of
+/// the file. Where a system has a call but not for this file, it answers `Errc::not_supported`,
+/// which has the same consequences as a missing one:
+///
+/// | expression | result | meaning | without |
+/// |---|---|---|---|
+/// | `fs.start_writeback(h, offset, size)` | `Result<void>` | dirty pages of the range go on their way to the disk; may wait for its queue | each window ends with a sync |
+/// | `fs.wait_writeback(h, offset, size)` | `Result<void>` | those on their way have arrived; a write error is told once for each open file description | as above |
+/// | `fs.drop_cache(h, offset, size)` | `Result<void>` | clean pages that lie in the range leave the cache | the kernel reclaims them |
+/// | `fs.cache_status(h, offset, size)` | `Result<CacheStatus>` | counted by the kernel | not known |
+/// | `fs.preallocate(h, size)` | `Result<void>` | blocks up to `size` are there, the file's size stays; `truncate` to the file's size gives them back | blocks come with the bytes |
+/// | `fs.write_uncached(h, from, offset)` | `Result<std::size_t>` | `write_at` whose pages leave the cache as soon as they are on disk | `write_at` |
+/// | `fs.reopen(h)` | `Result<FileHandle>` | another open file description of the same file | no guard, no worker |
+/// | `fs.adopt(h)` | `Result<Bytes>` | the size of a regular file opened to write; writes go where they are told | opened through `fs` only |
+/// | `fs.type(h)` | `Result<std::uint32_t>` | `f_type` of fstatfs(2), as 32 bits without sign | a local file system |
+///
 /// Errors are of `Domain::system`. Calls may be interrupted or short: `File` and `FsDirectory` loop.
 /// Copies refer to the same file system. Internally synchronised as the operating system is.
 /// Models: `PosixFs`, `testing::SimFs`, and the decorators of `bobbin/testing/`.
@@ -81,6 +105,41 @@ concept FileSystem =
         { fs.space(h) } noexcept -> std::same_as<Result<SpaceStatus>>;
         { fs.lock(h) } noexcept -> std::same_as<Result<void>>;
     };
+
+/// The optional operations.
+template <class Fs>
+concept WritesBack = requires(Fs& fs, FileHandle h, std::uint64_t n) {
+    { fs.start_writeback(h, n, n) } noexcept -> std::same_as<Result<void>>;
+    { fs.wait_writeback(h, n, n) } noexcept -> std::same_as<Result<void>>;
+};
+template <class Fs>
+concept DropsCache = requires(Fs& fs, FileHandle h, std::uint64_t n) {
+    { fs.drop_cache(h, n, n) } noexcept -> std::same_as<Result<void>>;
+};
+template <class Fs>
+concept CountsCache = requires(Fs& fs, FileHandle h, std::uint64_t n) {
+    { fs.cache_status(h, n, n) } noexcept -> std::same_as<Result<CacheStatus>>;
+};
+template <class Fs>
+concept Preallocates = requires(Fs& fs, FileHandle h, std::uint64_t n) {
+    { fs.preallocate(h, n) } noexcept -> std::same_as<Result<void>>;
+};
+template <class Fs>
+concept WritesUncached = requires(Fs& fs, FileHandle h, ByteView from, std::uint64_t n) {
+    { fs.write_uncached(h, from, n) } noexcept -> std::same_as<Result<std::size_t>>;
+};
+template <class Fs>
+concept Reopens = requires(Fs& fs, FileHandle h) {
+    { fs.reopen(h) } noexcept -> std::same_as<Result<FileHandle>>;
+};
+template <class Fs>
+concept Adopts = requires(Fs& fs, FileHandle h) {
+    { fs.adopt(h) } noexcept -> std::same_as<Result<Bytes>>;
+};
+template <class Fs>
+concept KnowsType = requires(Fs& fs, FileHandle h) {
+    { fs.type(h) } noexcept -> std::same_as<Result<std::uint32_t>>;
+};
 
 }  // namespace bobbin
 

@@ -56,17 +56,8 @@ public:
     /// @errors of the file system, where not one byte was taken
     Result<std::size_t> append(ByteView bytes) noexcept {
         std::size_t taken = 0;
-        while (taken < bytes.size()) {
-            auto wrote = detail::uninterrupted(
-                [&] { return fs_->write_at(handle_, bytes.subspan(taken), size_.value); });
-            if (!wrote) {
-                if (taken != 0) break;
-                return wrote.error();
-            }
-            if (*wrote == 0) return Error::system(EIO, Operation::write);
-            taken += *wrote;
-            size_ += Bytes{*wrote};
-        }
+        auto wrote = write_at(bytes, size_.value, taken);
+        if (!wrote && taken == 0) return wrote.error();
         return taken;
     }
 
@@ -96,18 +87,16 @@ public:
         return cut;
     }
 
-    /// Writes all of `bytes` at `offset`, which must not lie past the end.
+    /// Writes all of `bytes` at `offset`.
     Result<void> write_at(ByteView bytes, std::uint64_t offset) noexcept {
-        while (!bytes.empty()) {
-            auto wrote =
-                detail::uninterrupted([&] { return fs_->write_at(handle_, bytes, offset); });
-            if (!wrote) return wrote.error();
-            if (*wrote == 0) return Error::system(EIO, Operation::write);
-            bytes = bytes.subspan(*wrote);
-            offset += *wrote;
-            if (offset > size_.value) size_ = Bytes{offset};
-        }
-        return {};
+        std::size_t taken = 0;
+        return write_at(bytes, offset, taken);
+    }
+    /// `taken` counts what was written where it fails.
+    Result<void> write_at(ByteView bytes, std::uint64_t offset, std::size_t& taken) noexcept {
+        return write_all(bytes, offset, taken, [&](ByteView part, std::uint64_t at) {
+            return fs_->write_at(handle_, part, at);
+        });
     }
 
     /// Fills `to` from `offset` on; fewer bytes only at the end of the file.
@@ -123,12 +112,89 @@ public:
         return got;
     }
 
+    /// Takes over an open handle, to go on at the end of its file or to patch it; nothing is cut off.
+    /// @errors `EISDIR`, `ESPIPE`, `EBADF`: not a regular file that can be written. The handle stays
+    /// the caller's then.
+    static Result<File> adopt(FileHandle handle, Fs fs = {}) noexcept
+        requires Adopts<Fs>
+    {
+        auto size = fs.adopt(handle);
+        if (!size) return size.error();
+        return File{std::move(fs), handle, *size};
+    }
+
+    // The optional operations of the file system.
+    Result<void> start_writeback(std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        return detail::uninterrupted([&] { return fs_->start_writeback(handle_, offset, size); });
+    }
+    Result<void> wait_writeback(std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        return detail::uninterrupted([&] { return fs_->wait_writeback(handle_, offset, size); });
+    }
+    Result<void> drop_cache(std::uint64_t offset, std::uint64_t size) noexcept
+        requires DropsCache<Fs>
+    {
+        return fs_->drop_cache(handle_, offset, size);
+    }
+    Result<CacheStatus> cache_status(std::uint64_t offset = 0, std::uint64_t size = 0) const noexcept
+        requires CountsCache<Fs>
+    {
+        return fs_->cache_status(handle_, offset, size);
+    }
+    Result<void> preallocate(Bytes size) noexcept
+        requires Preallocates<Fs>
+    {
+        return detail::uninterrupted([&] { return fs_->preallocate(handle_, size.value); });
+    }
+    /// The same file by another open file description: it is told of write errors by itself.
+    Result<File> reopen() const noexcept
+        requires Reopens<Fs>
+    {
+        auto handle = fs_->reopen(handle_);
+        if (!handle) return handle.error();
+        return File{*fs_, *handle, size_};
+    }
+    Result<std::uint32_t> type() const noexcept
+        requires KnowsType<Fs>
+    {
+        return fs_->type(handle_);
+    }
+    /// `write_at` whose pages leave the cache once they are on disk.
+    /// @errors `not_supported`, with nothing written; `taken` counts what was where it fails later
+    Result<void> write_uncached_at(ByteView bytes, std::uint64_t offset, std::size_t& taken) noexcept
+        requires WritesUncached<Fs>
+    {
+        return write_all(bytes, offset, taken, [&](ByteView part, std::uint64_t at) {
+            return fs_->write_uncached(handle_, part, at);
+        });
+    }
+
+    Result<SpaceStatus> space() const noexcept { return fs_->space(handle_); }
     Result<FileStatus> status() const noexcept { return fs_->status(handle_); }
     bool is_open() const noexcept { return handle_ != no_file; }
     Bytes size() const noexcept { return size_; }
     FileHandle handle() const noexcept { return handle_; }
 
 private:
+    /// A short write is followed by another: in one place for all calls.
+    template <class Write>
+    Result<void> write_all(ByteView bytes, std::uint64_t offset, std::size_t& taken,
+                           Write&& write) noexcept {
+        taken = 0;
+        while (taken < bytes.size()) {
+            auto wrote = detail::uninterrupted(
+                [&] { return write(bytes.subspan(taken), offset + taken); });
+            if (!wrote) return wrote.error();
+            if (*wrote == 0) return Error::system(EIO, Operation::write);
+            taken += *wrote;
+            if (offset + taken > size_.value) size_ = Bytes{offset + taken};
+        }
+        return {};
+    }
+
     mutable std::optional<Fs> fs_;
     FileHandle handle_ = no_file;
     Bytes size_;

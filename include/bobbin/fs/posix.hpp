@@ -10,16 +10,54 @@
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace bobbin {
+
+namespace detail {
+
+// Debian 12's headers have neither.
+inline constexpr long syscall_cachestat = 451;
+inline constexpr int rwf_dontcache = 0x80;
+
+/// Whether a kernel of that release may be trusted with uncached writes: 6.14 has them, 6.15 took
+/// them back for bugs.
+constexpr bool has_uncached_writes(std::string_view release) noexcept {
+    unsigned number[2] = {0, 0};
+    for (auto& part : number) {
+        bool any = false;
+        while (!release.empty() && release.front() >= '0' && release.front() <= '9') {
+            part = std::min(part, 100'000u) * 10 + static_cast<unsigned>(release.front() - '0');
+            release.remove_prefix(1);
+            any = true;
+        }
+        if (!any) return false;
+        if (!release.empty() && release.front() == '.') release.remove_prefix(1);
+    }
+    return number[0] > 6 || (number[0] == 6 && number[1] >= 16);
+}
+
+inline bool kernel_has_uncached_writes() noexcept {
+    static const bool has = [] {
+        utsname name{};
+        return ::uname(&name) == 0 && has_uncached_writes(name.release);
+    }();
+    return has;
+}
+
+}  // namespace detail
 
 /// The operating system's file system. Empty; internally synchronised.
 class PosixFs {
@@ -122,7 +160,7 @@ public:
         struct stat s {};
         if (::fstat(h, &s) != 0) return failed(Operation::stat);
         return FileStatus{Bytes{static_cast<std::uint64_t>(s.st_size)}, S_ISREG(s.st_mode),
-                          S_ISDIR(s.st_mode)};
+                          S_ISDIR(s.st_mode), s.st_nlink};
     }
 
     Result<SpaceStatus> space(FileHandle h) noexcept {
@@ -137,7 +175,95 @@ public:
         return SpaceStatus{bytes(s.f_blocks), bytes(s.f_bavail), Bytes{s.f_frsize}};
     }
 
+    Result<void> start_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return sync_range(h, offset, size, SYNC_FILE_RANGE_WRITE);
+    }
+    Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return sync_range(h, offset, size, SYNC_FILE_RANGE_WAIT_BEFORE);
+    }
+    Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        const int error = ::posix_fadvise(h, static_cast<off_t>(offset), static_cast<off_t>(size),
+                                          POSIX_FADV_DONTNEED);
+        return optional(error, Operation::drop_cache);
+    }
+
+    /// @errors `not_supported` also where a sandbox refuses to count
+    Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
+                                     std::uint64_t size) noexcept {
+        struct {
+            std::uint64_t offset, length;
+        } range{offset, size};
+        struct {
+            std::uint64_t cached, dirty, writeback, evicted, recently_evicted;
+        } pages{};
+        if (::syscall(detail::syscall_cachestat, h, &range, &pages, 0) != 0) {
+            if (errno == EPERM) errno = ENOSYS;
+            return optional(errno, Operation::stat).error();
+        }
+        const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+        return CacheStatus{Bytes{pages.cached * page}, Bytes{pages.dirty * page},
+                           Bytes{pages.writeback * page}};
+    }
+
+    Result<void> preallocate(FileHandle h, std::uint64_t size) noexcept {
+        if (size > static_cast<std::uint64_t>(INT64_MAX))
+            return Error::system(EFBIG, Operation::preallocate);
+        const bool done = ::fallocate(h, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) == 0;
+        return optional(done ? 0 : errno, Operation::preallocate);
+    }
+
+    Result<std::size_t> write_uncached(FileHandle h, ByteView from, std::uint64_t offset) noexcept {
+        if (!detail::kernel_has_uncached_writes()) return Error{Errc::not_supported, Operation::write};
+        const iovec vector{const_cast<std::byte*>(from.data()), from.size()};
+        const auto wrote = ::pwritev2(h, &vector, 1, static_cast<off_t>(offset), detail::rwf_dontcache);
+        if (wrote < 0) return optional(errno, Operation::write).error();
+        return static_cast<std::size_t>(wrote);
+    }
+
+    /// By /proc, so that it works for a removed file as well.
+    Result<FileHandle> reopen(FileHandle h) noexcept {
+        char path[32] = "/proc/self/fd/";
+        *std::to_chars(path + 14, path + sizeof path - 1, h).ptr = '\0';
+        const auto fd = ::open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0) return failed(Operation::open);
+        return fd;
+    }
+
+    /// @errors `EISDIR`, `ESPIPE` for all else that is no regular file, `EBADF` if it can't be written
+    Result<Bytes> adopt(FileHandle h) noexcept {
+        auto now = status(h);
+        if (!now) return now.error();
+        if (now->is_directory) return Error::system(EISDIR, Operation::open);
+        if (!now->is_regular) return Error::system(ESPIPE, Operation::open);
+        const int flags = ::fcntl(h, F_GETFL);
+        if (flags < 0) return failed(Operation::open);
+        if ((flags & O_ACCMODE) == O_RDONLY) return Error::system(EBADF, Operation::open);
+        // With O_APPEND, pwrite(2) ignores its offset.
+        if ((flags & O_APPEND) != 0 && ::fcntl(h, F_SETFL, flags & ~O_APPEND) != 0)
+            return failed(Operation::open);
+        return now->size;
+    }
+
+    Result<std::uint32_t> type(FileHandle h) noexcept {
+        struct statfs s {};
+        if (::fstatfs(h, &s) != 0) return failed(Operation::stat);
+        return static_cast<std::uint32_t>(s.f_type);
+    }
+
 private:
+    static Result<void> sync_range(FileHandle h, std::uint64_t offset, std::uint64_t size,
+                                   unsigned flags) noexcept {
+        const bool done = ::sync_file_range(h, static_cast<off_t>(offset), static_cast<off_t>(size),
+                                            flags) == 0;
+        return optional(done ? 0 : errno, Operation::write_back);
+    }
+    /// The answer of a call that not every kernel and file system has.
+    static Result<void> optional(int error, Operation operation) noexcept {
+        if (error == 0) return {};
+        if (error == ENOSYS || error == EOPNOTSUPP) return Error{Errc::not_supported, operation};
+        return Error::system(error, operation);
+    }
+
     static constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
     static Error failed(Operation operation) noexcept { return Error::system(errno, operation); }

@@ -26,13 +26,24 @@ enum class Call : std::uint8_t {
     status,
     space,
     lock,
+    start_writeback,
+    wait_writeback,
+    drop_cache,
+    cache_status,
+    preallocate,
+    write_uncached,
+    reopen,
+    adopt,
+    type,
 };
-inline constexpr std::size_t call_count = 15;
+inline constexpr std::size_t call_count = 24;
 
 constexpr std::string_view name_of(Call call) noexcept {
     constexpr std::string_view names[call_count] = {
         "open_root",      "open",   "create", "close", "read",   "write", "truncate", "sync",
-        "sync_directory", "remove", "rename", "list",  "status", "space", "lock"};
+        "sync_directory", "remove", "rename", "list",  "status", "space", "lock",
+        "start_writeback", "wait_writeback", "drop_cache", "cache_status", "preallocate",
+        "write_uncached", "reopen", "adopt", "type"};
     return names[static_cast<std::size_t>(call)];
 }
 
@@ -41,7 +52,10 @@ constexpr Operation operation_of(Call call) noexcept {
         Operation::open,           Operation::open,   Operation::create,   Operation::close,
         Operation::read,           Operation::write,  Operation::truncate, Operation::sync,
         Operation::sync_directory, Operation::remove, Operation::rename,   Operation::list,
-        Operation::stat,           Operation::space,  Operation::lock};
+        Operation::stat,           Operation::space,  Operation::lock,
+        Operation::write_back,     Operation::write_back, Operation::drop_cache, Operation::stat,
+        Operation::preallocate,    Operation::write,  Operation::open,     Operation::open,
+        Operation::stat};
     return operations[static_cast<std::size_t>(call)];
 }
 

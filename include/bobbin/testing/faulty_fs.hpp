@@ -20,6 +20,7 @@ struct Fault {
     enum class Effect : std::uint8_t {
         fail,            ///< nothing is done and `error` answered; a close still closes
         short_transfer,  ///< a read or write handles half of what was asked
+        lose_pages,      ///< `start_writeback` succeeds, and the pages are lost on their way
     };
     CallSet calls = CallSet::all();
     std::uint64_t nth = 1;  ///< of these calls, counted from when the fault was added
@@ -139,6 +140,63 @@ public:
         return run(Call::lock, [&] { return fs_.lock(h); });
     }
 
+    Result<void> start_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        const auto fault = plan_->meet(Call::start_writeback);
+        if (fault && fault->effect == Fault::Effect::fail)
+            return Error::system(fault->error, Operation::write_back);
+        auto started = fs_.start_writeback(h, offset, size);
+        if (fault) writeback_failed(h, offset, size, false);
+        return started;
+    }
+    /// One that fails loses the pages of its range, which count as clean, as a sync does.
+    Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        const auto fault = plan_->meet(Call::wait_writeback);
+        if (!fault) return fs_.wait_writeback(h, offset, size);
+        if (fault->error != EINTR) writeback_failed(h, offset, size, true);
+        return Error::system(fault->error, Operation::write_back);
+    }
+    Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires DropsCache<Fs>
+    {
+        return run(Call::drop_cache, [&] { return fs_.drop_cache(h, offset, size); });
+    }
+    Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
+                                     std::uint64_t size) noexcept
+        requires CountsCache<Fs>
+    {
+        return run(Call::cache_status, [&] { return fs_.cache_status(h, offset, size); });
+    }
+    Result<void> preallocate(FileHandle h, std::uint64_t size) noexcept
+        requires Preallocates<Fs>
+    {
+        return run(Call::preallocate, [&] { return fs_.preallocate(h, size); });
+    }
+    Result<std::size_t> write_uncached(FileHandle h, ByteView from, std::uint64_t offset) noexcept
+        requires WritesUncached<Fs>
+    {
+        return transfer(Call::write_uncached, from,
+                        [&](ByteView part) { return fs_.write_uncached(h, part, offset); });
+    }
+    Result<FileHandle> reopen(FileHandle h) noexcept
+        requires Reopens<Fs>
+    {
+        return run(Call::reopen, [&] { return fs_.reopen(h); });
+    }
+    Result<Bytes> adopt(FileHandle h) noexcept
+        requires Adopts<Fs>
+    {
+        return run(Call::adopt, [&] { return fs_.adopt(h); });
+    }
+    Result<std::uint32_t> type(FileHandle h) noexcept
+        requires KnowsType<Fs>
+    {
+        return run(Call::type, [&] { return fs_.type(h); });
+    }
+
     Result<FileStatus> status_at(FileHandle dir, const char* name) noexcept
         requires requires(Fs& fs) { fs.status_at(dir, name); }
     {
@@ -154,6 +212,11 @@ public:
         requires requires(Fs& fs) { fs.sync_failed(h); }
     {
         fs_.sync_failed(h);
+    }
+    /// What write-back that a decorator above fails does below.
+    void writeback_failed(FileHandle h, std::uint64_t offset, std::uint64_t size, bool told) noexcept {
+        if constexpr (requires { fs_.writeback_failed(h, offset, size, told); })
+            fs_.writeback_failed(h, offset, size, told);
     }
     void barrier() noexcept {
         if constexpr (requires { fs_.barrier(); }) fs_.barrier();

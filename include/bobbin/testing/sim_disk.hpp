@@ -1,6 +1,7 @@
 #ifndef BOBBIN_TESTING_SIM_DISK_HPP
 #define BOBBIN_TESTING_SIM_DISK_HPP
 
+#include <bobbin/fs/concept.hpp>
 #include <bobbin/testing/detail/sim_versions.hpp>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ struct SimOptions {
     std::size_t chunk = 4096;   ///< what becomes durable as a whole
     Bytes quota = Bytes{std::uint64_t{1} << 40};
     Bytes max_file_size = Bytes{std::uint64_t{1} << 30};  ///< larger answers EFBIG
+    std::uint32_t type = 0xEF53;  ///< that `type` tells: ext4
 };
 
 /// What is on a simulated disk: files and names, each as they are now, as they are durable, and
@@ -38,6 +40,10 @@ public:
         detail::ContentRef durable = live;
         detail::PendingFile pending;
         std::string origin;  ///< the path it was made under
+        std::vector<bool> dropped;       ///< chunks that left the page cache; empty where none did
+        std::uint64_t preallocated = 0;  ///< bytes of blocks; not counted as used
+        std::uint32_t write_errors = 0;  ///< how often write-back failed
+        bool error_was_told = true;      ///< of the last one
     };
     using Names = std::map<std::string, Inode, std::less<>>;
 
@@ -127,6 +133,7 @@ public:
 
     void truncate(Inode inode, std::uint64_t size) {
         auto& node = nodes_.at(inode);
+        node.preallocated = std::min(node.preallocated, size);
         if (size == node.live->size) return;
         ++step_;
         if (size < node.live->size) {
@@ -148,7 +155,7 @@ public:
         auto& node = nodes_.at(inode);
         if (!node.pending.empty()) {
             const bool whole = std::ranges::all_of(node.pending.chunks,
-                                                   [](const auto& c) { return c.second.dirty; });
+                                                   [](const auto& c) { return decides(c.second); });
             if (whole) {
                 node.durable = node.live;
                 node.pending = {};
@@ -162,7 +169,95 @@ public:
 
     /// A sync that failed: the pages count as clean from here on, whether they were written or not.
     void fail_sync(Inode inode) {
-        for (auto& [index, chunk] : nodes_.at(inode).pending.chunks) chunk.dirty = false;
+        for (auto& [index, chunk] : nodes_.at(inode).pending.chunks)
+            chunk.state = detail::PageState::lost;
+    }
+
+    // The page cache, by chunks. What lies in memory is no part of a crash state: until a sync, a
+    // crash may leave any version, written back or not.
+
+    /// Dirty pages go on their way.
+    void start_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
+        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
+            if (chunk.state == detail::PageState::dirty) chunk.state = detail::PageState::in_flight;
+        });
+    }
+    /// Those on their way arrive.
+    void finish_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
+        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
+            if (chunk.state != detail::PageState::in_flight) return;
+            chunk.state = detail::PageState::clean;
+            chunk.written = static_cast<std::uint32_t>(chunk.versions.size() - 1);
+        });
+    }
+    /// Those on their way are lost and count as clean. Told once to each open file description.
+    void fail_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
+        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
+            if (chunk.state == detail::PageState::in_flight) chunk.state = detail::PageState::lost;
+        });
+        auto& node = nodes_.at(inode);
+        ++node.write_errors;
+        node.error_was_told = false;
+    }
+    void tell_error(Inode inode) { nodes_.at(inode).error_was_told = true; }
+
+    /// Clean pages that lie in the range leave the cache: of those whose write failed, the last good
+    /// copy is gone with them.
+    void drop_cache(Inode inode, std::uint64_t offset, std::uint64_t size) {
+        auto& node = nodes_.at(inode);
+        const auto end = end_of(node, offset, size);
+        const auto first = (offset + options_.chunk - 1) / options_.chunk;
+        const auto last = end == node.live->size ? chunks_in(end) : end / options_.chunk;
+        for (auto index = first; index < last; ++index) {
+            const auto at = node.pending.chunks.find(index);
+            if (at != node.pending.chunks.end()) {
+                const auto& chunk = at->second;
+                if (chunk.state == detail::PageState::dirty ||
+                    chunk.state == detail::PageState::in_flight)
+                    continue;
+                if (chunk.state == detail::PageState::lost) {
+                    const auto& good = chunk.versions[chunk.written].value;
+                    if (node.live->chunk(index) && !good) --used_chunks_;
+                    detail::own_content(node.live).set_chunk(index, good);
+                }
+            }
+            if (node.dropped.size() <= index) node.dropped.resize(index + 1);
+            node.dropped[index] = true;
+        }
+    }
+
+    CacheStatus cache_status(Inode inode, std::uint64_t offset, std::uint64_t size) const {
+        const auto& node = nodes_.at(inode);
+        CacheStatus status;
+        const auto last = chunks_in(end_of(node, offset, size));
+        for (auto index = offset / options_.chunk; index < last; ++index) {
+            if (!node.live->chunk(index)) continue;
+            if (index < node.dropped.size() && node.dropped[index]) continue;
+            status.cached += Bytes{options_.chunk};
+            const auto at = node.pending.chunks.find(index);
+            if (at == node.pending.chunks.end()) continue;
+            if (at->second.state == detail::PageState::dirty) status.dirty += Bytes{options_.chunk};
+            if (at->second.state == detail::PageState::in_flight)
+                status.writeback += Bytes{options_.chunk};
+        }
+        return status;
+    }
+    /// Reading brings pages back.
+    void note_read(Inode inode, std::uint64_t offset, std::size_t size) {
+        auto& dropped = nodes_.at(inode).dropped;
+        for (auto index = offset / options_.chunk;
+             index < dropped.size() && index * options_.chunk < offset + size; ++index)
+            dropped[index] = false;
+    }
+
+    /// @returns whether there is room for it
+    bool preallocate(Inode inode, std::uint64_t size) {
+        auto& node = nodes_.at(inode);
+        const auto has = node.live->chunk_count();
+        const auto more = chunks_in(size) - std::min(chunks_in(size), has);
+        node.preallocated = std::max(node.preallocated, size);
+        // A refused one keeps what it found until somebody gives it back, as on ext4.
+        return Bytes{(used_chunks_ + more) * options_.chunk} <= options_.quota;
     }
 
     void sync_directory(std::string_view directory) {
@@ -244,6 +339,24 @@ public:
     }
 
 private:
+    /// Whether the next sync does.
+    static bool decides(const detail::PendingChunk& chunk) noexcept {
+        return chunk.state != detail::PageState::lost;
+    }
+    std::uint64_t chunks_in(std::uint64_t size) const noexcept {
+        return size / options_.chunk + (size % options_.chunk != 0 ? 1 : 0);
+    }
+    static std::uint64_t end_of(const Node& node, std::uint64_t offset, std::uint64_t size) noexcept {
+        const auto left = node.live->size - std::min(node.live->size, offset);
+        return offset + (size == 0 ? left : std::min(left, size));
+    }
+    template <class F>
+    void each_pending(Inode inode, std::uint64_t offset, std::uint64_t size, F&& f) {
+        auto& node = nodes_.at(inode);
+        auto& chunks = node.pending.chunks;
+        const auto end = chunks.lower_bound(chunks_in(end_of(node, offset, size)));
+        for (auto at = chunks.lower_bound(offset / options_.chunk); at != end; ++at) f(at->second);
+    }
     template <class F>
     void each_piece(std::uint64_t offset, std::size_t size, F&& f) const {
         for (std::size_t at = 0; at < size;) {
@@ -258,7 +371,8 @@ private:
         auto& pending = node.pending.chunks[index];
         if (pending.versions.empty()) pending.versions.push_back({0, node.durable->chunk(index)});
         pending.versions.push_back({step_, chunk});
-        pending.dirty = true;
+        pending.state = detail::PageState::dirty;
+        if (index < node.dropped.size()) node.dropped[index] = false;
         if (!node.live->chunk(index)) ++used_chunks_;
         if (!chunk) --used_chunks_;
         detail::own_content(node.live).set_chunk(index, std::move(chunk));
@@ -274,8 +388,9 @@ private:
     void sync_dirty(Node& node) {
         auto& durable = detail::own_content(node.durable);
         std::erase_if(node.pending.chunks, [&](const auto& item) {
-            if (item.second.dirty) durable.set_chunk(item.first, node.live->chunk(item.first));
-            return item.second.dirty;
+            if (!decides(item.second)) return false;
+            durable.set_chunk(item.first, node.live->chunk(item.first));
+            return true;
         });
         durable.set_size(node.live->size);
         node.pending.sizes.clear();

@@ -42,7 +42,7 @@ public:
             if (mode == RootMode::existing) return call.error(ENOENT);
             disk.make_directory(name);
         }
-        return state_->add({detail::no_inode, name, false, false});
+        return state_->add({detail::no_inode, name, false, false, 0});
     }
 
     Result<FileHandle> open_at(FileHandle dir, const char* name, OpenMode mode) noexcept {
@@ -54,7 +54,7 @@ public:
         if (disk.is_directory(*path.text)) {
             if (mode == OpenMode::create) return call.error(EEXIST);
             if (mode != OpenMode::read) return call.error(EISDIR);
-            return state_->add({detail::no_inode, *path.text, false, false});
+            return state_->add({detail::no_inode, *path.text, false, false, 0});
         }
         auto inode = disk.lookup(*path.text);
         if (inode == detail::no_inode) {
@@ -63,7 +63,7 @@ public:
         } else if (mode == OpenMode::create) {
             return call.error(EEXIST);
         }
-        return state_->add({inode, {}, mode != OpenMode::read, false});
+        return state_->add_file(inode, mode != OpenMode::read);
     }
 
     Result<void> close(FileHandle h) noexcept {
@@ -82,6 +82,7 @@ public:
         const auto* handle = state_->find(h);
         if (!handle) return call.error(EBADF);
         if (handle->is_directory()) return call.error(EISDIR);
+        state_->disk.note_read(handle->inode, offset, to.size());
         return state_->disk.read(handle->inode, to, offset);
     }
 
@@ -182,6 +183,79 @@ public:
         return {};
     }
 
+    Result<void> start_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
+            state_->disk.start_writeback(handle.inode, offset, size);
+            return {};
+        });
+    }
+    Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
+            state_->disk.finish_writeback(handle.inode, offset, size);
+            if (state_->tell_error(handle)) return Error::system(EIO, Operation::write_back);
+            return {};
+        });
+    }
+    Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return on_pages(h, Operation::drop_cache, [&](Handle& handle) -> Result<void> {
+            state_->disk.drop_cache(handle.inode, offset, size);
+            return {};
+        });
+    }
+    Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
+                                     std::uint64_t size) noexcept {
+        return on_pages(h, Operation::stat, [&](Handle& handle) -> Result<CacheStatus> {
+            return state_->disk.cache_status(handle.inode, offset, size);
+        });
+    }
+    Result<void> preallocate(FileHandle h, std::uint64_t size) noexcept {
+        return on_pages(h, Operation::preallocate, [&](Handle& handle) -> Result<void> {
+            if (!handle.writable) return Error::system(EBADF, Operation::preallocate);
+            if (size > state_->disk.options().max_file_size.value)
+                return Error::system(EFBIG, Operation::preallocate);
+            if (!state_->disk.preallocate(handle.inode, size))
+                return Error::system(ENOSPC, Operation::preallocate);
+            return {};
+        });
+    }
+    Result<FileHandle> reopen(FileHandle h) noexcept {
+        return on_pages(h, Operation::open, [&](Handle& handle) -> Result<FileHandle> {
+            return state_->add_file(handle.inode, handle.writable);
+        });
+    }
+    Result<Bytes> adopt(FileHandle h) noexcept {
+        const Call call{*state_, Operation::open};
+        const auto* handle = state_->find(h);
+        if (!handle) return call.error(EBADF);
+        if (handle->is_directory()) return call.error(EISDIR);
+        if (!handle->writable) return call.error(EBADF);
+        return state_->status(handle->inode).size;
+    }
+    Result<std::uint32_t> type(FileHandle h) noexcept {
+        const Call call{*state_, Operation::stat};
+        if (!state_->find(h)) return call.error(EBADF);
+        return state_->disk.options().type;
+    }
+
+    /// What write-back on its way does when it fails: `FaultyFs` calls it. The pages count as clean.
+    /// @param told whether this handle was answered the error already
+    void writeback_failed(FileHandle h, std::uint64_t offset, std::uint64_t size, bool told) noexcept {
+        (void)on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
+            state_->disk.start_writeback(handle.inode, offset, size);
+            state_->disk.fail_writeback(handle.inode, offset, size);
+            if (told) (void)state_->tell_error(handle);
+            return {};
+        });
+    }
+    /// Blocks that a file holds beyond its size.
+    Bytes preallocated(FileHandle h) const {
+        const Call call{*state_, Operation::nothing};
+        const auto* handle = state_->find(h);
+        if (!handle || handle->is_directory()) return {};
+        const auto& node = state_->disk.node(handle->inode);
+        return Bytes{node.preallocated} - Bytes{node.live->size};
+    }
+
     /// The status of a name, without opening it.
     Result<FileStatus> status_at(FileHandle dir, const char* name) noexcept {
         const Call call{*state_, Operation::stat};
@@ -275,6 +349,7 @@ private:
         std::string directory;  ///< of a directory
         bool writable = false;
         bool locked = false;
+        std::uint32_t seen_errors = 0;  ///< of write-back: each is told once to each description
 
         bool is_directory() const noexcept { return inode == detail::no_inode; }
         bool same_file(const Handle& other) const noexcept {
@@ -302,6 +377,19 @@ private:
             handles.emplace(number, std::move(handle));
             return number;
         }
+        FileHandle add_file(detail::Inode inode, bool writable) {
+            const auto& node = disk.node(inode);
+            // An error that nobody was told of yet is told to those who open the file now, too.
+            return add({inode, {}, writable, false, node.write_errors - !node.error_was_told});
+        }
+        /// Whether there is an error that this description was not told of; it is now.
+        bool tell_error(Handle& handle) {
+            const auto errors = disk.node(handle.inode).write_errors;
+            if (handle.seen_errors == errors) return false;
+            handle.seen_errors = errors;
+            disk.tell_error(handle.inode);
+            return true;
+        }
         Path path(FileHandle dir, std::string_view name) {
             if (name.empty()) return {{}, ENOENT};
             const auto* handle = find(dir);
@@ -311,8 +399,12 @@ private:
             return {handle->directory + '/' + std::string{name}, 0};
         }
         FileStatus status(detail::Inode inode) const {
-            if (inode == detail::no_inode) return {Bytes{disk.options().chunk}, false, true};
-            return {Bytes{disk.node(inode).live->size}, true, false};
+            if (inode == detail::no_inode) return {Bytes{disk.options().chunk}, false, true, 1};
+            const bool named =
+                disk.has_origin_name(inode) ||
+                std::ranges::any_of(disk.live_names(),
+                                    [&](const auto& name) { return name.second == inode; });
+            return {Bytes{disk.node(inode).live->size}, true, false, named ? 1u : 0u};
         }
         void collect() {
             disk.collect([&](detail::Inode inode) {
@@ -350,7 +442,7 @@ private:
 
     Result<void> sync_any(FileHandle h, Operation operation) noexcept {
         const Call call{*state_, operation};
-        const auto* handle = state_->find(h);
+        auto* handle = state_->find(h);
         if (!handle) return call.error(EBADF);
         state_->barrier();
         if (handle->is_directory()) {
@@ -358,8 +450,19 @@ private:
             state_->collect();
         } else {
             state_->disk.sync_file(handle->inode);
+            if (state_->tell_error(*handle)) return call.error(EIO);
         }
         return {};
+    }
+
+    /// Runs `f(handle)` for a call on the pages of a regular file.
+    template <class F>
+    auto on_pages(FileHandle h, Operation operation, F&& f) -> std::invoke_result_t<F, Handle&> {
+        const Call call{*state_, operation};
+        auto* handle = state_->find(h);
+        if (!handle) return call.error(EBADF);
+        if (handle->is_directory()) return call.error(ESPIPE);
+        return f(*handle);
     }
 
     static std::string trimmed(std::string_view path) {

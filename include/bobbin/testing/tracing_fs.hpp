@@ -29,10 +29,14 @@ inline std::string to_string(const TracedCall& call) {
     std::string text{name_of(call.call)};
     text += ' ' + call.path;
     if (!call.to.empty()) text += " -> " + call.to;
-    if (call.call == Call::read || call.call == Call::write)
+    if (call.call == Call::read || call.call == Call::write || call.call == Call::write_uncached)
         text += " at " + std::to_string(call.offset) + " size " + std::to_string(call.size) +
                 " done " + std::to_string(call.done);
-    if (call.call == Call::truncate) text += " to " + std::to_string(call.size);
+    if (call.call == Call::start_writeback || call.call == Call::wait_writeback ||
+        call.call == Call::drop_cache || call.call == Call::cache_status)
+        text += " at " + std::to_string(call.offset) + " size " + std::to_string(call.size);
+    if (call.call == Call::truncate || call.call == Call::preallocate)
+        text += " to " + std::to_string(call.size);
     if (call.error != 0) text += " errno " + std::to_string(call.error);
     return text;
 }
@@ -137,6 +141,58 @@ public:
     }
     Result<void> lock(FileHandle h) noexcept { return traced({Call::lock, about(h)}, fs_.lock(h)); }
 
+    Result<void> start_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        return traced({Call::start_writeback, about(h), {}, offset, size},
+                      fs_.start_writeback(h, offset, size));
+    }
+    Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires WritesBack<Fs>
+    {
+        return traced({Call::wait_writeback, about(h), {}, offset, size},
+                      fs_.wait_writeback(h, offset, size));
+    }
+    Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires DropsCache<Fs>
+    {
+        return traced({Call::drop_cache, about(h), {}, offset, size},
+                      fs_.drop_cache(h, offset, size));
+    }
+    Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
+                                     std::uint64_t size) noexcept
+        requires CountsCache<Fs>
+    {
+        return traced({Call::cache_status, about(h), {}, offset, size},
+                      fs_.cache_status(h, offset, size));
+    }
+    Result<void> preallocate(FileHandle h, std::uint64_t size) noexcept
+        requires Preallocates<Fs>
+    {
+        return traced({Call::preallocate, about(h), {}, 0, size}, fs_.preallocate(h, size));
+    }
+    Result<std::size_t> write_uncached(FileHandle h, ByteView from, std::uint64_t offset) noexcept
+        requires WritesUncached<Fs>
+    {
+        return traced({Call::write_uncached, about(h), {}, offset, from.size()},
+                      fs_.write_uncached(h, from, offset));
+    }
+    Result<FileHandle> reopen(FileHandle h) noexcept
+        requires Reopens<Fs>
+    {
+        return opened(Call::reopen, about(h), fs_.reopen(h));
+    }
+    Result<Bytes> adopt(FileHandle h) noexcept
+        requires Adopts<Fs>
+    {
+        return traced({Call::adopt, about(h)}, fs_.adopt(h));
+    }
+    Result<std::uint32_t> type(FileHandle h) noexcept
+        requires KnowsType<Fs>
+    {
+        return traced({Call::type, about(h)}, fs_.type(h));
+    }
+
     Result<FileStatus> status_at(FileHandle dir, const char* name) noexcept
         requires requires(Fs& fs) { fs.status_at(dir, name); }
     {
@@ -151,6 +207,11 @@ public:
         TracedCall call{Call::sync, about(h)};
         call.error = EIO;
         trace_->add(std::move(call));
+    }
+    void writeback_failed(FileHandle h, std::uint64_t offset, std::uint64_t size, bool told) noexcept
+        requires requires(Fs& fs) { fs.writeback_failed(h, offset, size, told); }
+    {
+        fs_.writeback_failed(h, offset, size, told);
     }
     Result<FileHandle> open_unseen(const char* path) noexcept
         requires requires(Fs& fs) { fs.open_unseen(path); }

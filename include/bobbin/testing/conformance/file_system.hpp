@@ -31,6 +31,9 @@ public:
         content();
         names();
         locking();
+        pages();
+        blocks();
+        descriptions();
         wrong_handles();
         const auto again = fs_.open_root(root_.c_str(), RootMode::create_if_missing);
         expect(again && fs_.close(*again), "a root that exists is opened");
@@ -134,6 +137,81 @@ private:
         expect(fs_.close(first) && fs_.lock(second), "closing unlocks");
         expect(fs_.close(second) && fs_.remove(dir_, "lock"),
                "a locked file is closed and removed");
+    }
+
+    /// Where a call is not there for this file, that is no broken promise.
+    template <class R>
+    bool done(const R& result, const char* promise) {
+        if (!result && result.error().is(Errc::not_supported)) return false;
+        return expect(result.has_value(), promise);
+    }
+
+    void pages() {
+        const auto file = open("p", OpenMode::create);
+        const std::string text(20'000, 'p');
+        expect(fs_.write_at(file, as_bytes(text), 0).value_or(std::size_t{0}) == text.size(),
+               "a file is written");
+        if constexpr (WritesBack<Fs>) {
+            if (done(fs_.start_writeback(file, 4096, 8192), "write-back is started"))
+                done(fs_.wait_writeback(file, 4096, 8192), "write-back arrives");
+            refused(fs_.start_writeback(no_file, 0, 0), EBADF, "a closed handle writes nothing back");
+        }
+        expect(fs_.sync(file).has_value(), "a file is synced");
+        if constexpr (CountsCache<Fs>) {
+            const auto status = fs_.cache_status(file, 0, 0);
+            if (done(status, "pages are counted"))
+                expect(status->cached >= status->dirty + status->writeback &&
+                           status->dirty == Bytes{} && status->writeback == Bytes{},
+                       "no page is dirty after a sync");
+        }
+        if constexpr (DropsCache<Fs>) {
+            done(fs_.drop_cache(file, 0, 0), "pages are dropped");
+            refused(fs_.drop_cache(no_file, 0, 0), EBADF, "a closed handle drops nothing");
+        }
+        expect(holds(file, text), "what was dropped is read from the disk");
+        if constexpr (WritesUncached<Fs>) {
+            const auto wrote = fs_.write_uncached(file, as_bytes("uncached"), 0);
+            if (done(wrote, "a file is written past the cache"))
+                expect(*wrote == 8 && holds(file, "uncached" + text.substr(8)),
+                       "and reads as it was written");
+        }
+        expect(fs_.close(file) && fs_.remove(dir_, "p"), "a file is closed and removed");
+    }
+
+    void blocks() {
+        if constexpr (Preallocates<Fs>) {
+            const auto file = open("q", OpenMode::create);
+            expect(fs_.write_at(file, as_bytes("xyz"), 0).has_value(), "a file is written");
+            if (done(fs_.preallocate(file, 100'000), "blocks are allocated")) {
+                const auto status = fs_.status(file);
+                expect(status && status->size == Bytes{3}, "blocks do not change the size");
+                expect(fs_.truncate(file, 3) && holds(file, "xyz"), "they are given back");
+            }
+            expect(fs_.close(file) && fs_.remove(dir_, "q"), "a file is closed and removed");
+        }
+    }
+
+    void descriptions() {
+        const auto file = open("r", OpenMode::create);
+        expect(fs_.write_at(file, as_bytes("xyz"), 0).has_value(), "a file is written");
+        const auto reader = open("r", OpenMode::read);
+        if constexpr (Adopts<Fs>) {
+            expect(fs_.adopt(file).value_or(Bytes{}) == Bytes{3}, "a handle is taken over");
+            refused(fs_.adopt(reader), EBADF, "but not one that only reads");
+            refused(fs_.adopt(dir_), EISDIR, "nor a directory");
+        }
+        if constexpr (KnowsType<Fs>) expect(fs_.type(file).has_value(), "a file system has a type");
+        expect(fs_.status(file).value_or(FileStatus{}).links == 1, "a file has a name");
+        expect(fs_.remove(dir_, "r").has_value(), "a file is removed");
+        expect(fs_.status(file).value_or(FileStatus{}).links == 0, "a removed one has none");
+        if constexpr (Reopens<Fs>) {
+            const auto again = fs_.reopen(file);
+            if (expect(again.has_value(), "a removed file is opened again")) {
+                expect(holds(*again, "xyz"), "it is the same file");
+                expect(fs_.close(*again).has_value(), "a file is closed");
+            }
+        }
+        expect(fs_.close(file) && fs_.close(reader), "a file is closed");
     }
 
     void wrong_handles() {

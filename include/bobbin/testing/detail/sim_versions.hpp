@@ -4,6 +4,7 @@
 #include <bobbin/testing/detail/sim_content.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -23,9 +24,18 @@ struct Version {
     T value{};
 };
 
+/// What became of a page's newest version.
+enum class PageState : std::uint8_t {
+    dirty,
+    in_flight,  ///< write-back was started
+    clean,      ///< written back; a sync has yet to make it durable
+    lost,       ///< its write failed, yet it counts as clean: no later sync decides for it
+};
+
 struct PendingChunk {
     std::vector<Version<ChunkRef>> versions;
-    bool dirty = true;  ///< else a failed sync dropped it: no later sync decides for it
+    PageState state = PageState::dirty;
+    std::uint32_t written = 0;  ///< the version that was written back last; 0: the durable one
 };
 
 /// What a truncation removed comes back with the old size or not at all.
