@@ -152,7 +152,8 @@ constexpr ErrorKind kind_of_errno(int number, Operation operation) noexcept {
         case ENOTDIR:
         case ENAMETOOLONG:
         case ELOOP:
-        case EXDEV: return ErrorKind::bad_input;
+        case EXDEV:
+        case ESPIPE: return ErrorKind::bad_input;
         default: return ErrorKind::permanent;
     }
 }

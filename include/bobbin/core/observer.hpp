@@ -5,6 +5,7 @@
 #include <bobbin/core/end_reason.hpp>
 #include <bobbin/core/error.hpp>
 #include <bobbin/core/policy.hpp>
+#include <bobbin/core/write_mode.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -59,6 +60,8 @@ struct NullObserver {
     /// The directory does not take what it should; `on_restored` when it does again.
     void on_degraded(const Error&) noexcept {}
     void on_restored() noexcept {}
+    /// How a file wrapper goes on to write, and why.
+    void on_write_mode(WriteMode, WriteModeReason) noexcept {}
     void on_retention_unmet(StreamId, Bytes /*over*/) noexcept {}
 };
 

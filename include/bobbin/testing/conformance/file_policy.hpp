@@ -3,6 +3,7 @@
 
 #include <bobbin/file/concept.hpp>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,34 @@ std::vector<std::string> file_policy(Make make, Read read) {
     expect(moved.size() == Bytes{all.size()}, "the size moves along");
     expect(moved.sync() && read(moved) == all, "so does what was held back");
     expect(moved.close().has_value() && moved.close().has_value(), "it may be closed twice");
+
+    if constexpr (requires(F& f, ByteView bytes) { f.write_at(bytes, std::uint64_t{}); }) {
+        F patched = make();
+        std::string text(300'000, 'p');
+        expect(patched.append(as_bytes(text)).value_or(std::size_t{0}) == text.size(), "it grows");
+        for (const std::uint64_t at : {std::uint64_t{0}, std::uint64_t{4090}, std::uint64_t{200'000},
+                                       std::uint64_t{299'998}}) {
+            expect(patched.write_at(as_bytes("PATCH"), at).has_value(), "it is patched");
+            text.resize(std::max<std::size_t>(text.size(), at + 5));
+            text.replace(at, 5, "PATCH");
+        }
+        expect(patched.size() == Bytes{text.size()}, "a patch past the end makes it grow");
+        expect(patched.append(as_bytes("end")).value_or(std::size_t{0}) == 3, "it grows at its end");
+        text += "end";
+        expect(patched.flush().has_value() && read(patched) == text, "patches are where they belong");
+        for (const auto offset : {std::uint64_t{1} << 63, UINT64_MAX}) {
+            const auto far = patched.write_at(as_bytes("PATCH"), offset);
+            expect(!far && far.error().kind() == ErrorKind::bad_input, "no offset overflows");
+        }
+        expect(static_cast<bool>(patched.sync()) && read(patched) == text, "patches are synced");
+    }
+    if constexpr (requires(F& f) { f.truncate(Bytes{}); }) {
+        F cut = make();
+        expect(cut.append(as_bytes("abcdef")) && cut.truncate(Bytes{2}), "it is cut");
+        expect(cut.append(as_bytes("xy")) && cut.flush() && read(cut) == "abxy" &&
+                   cut.size() == Bytes{4},
+               "it grows from where it was cut");
+    }
 
     F first = make(), second = make();
     expect(first.append(as_bytes("one")) && second.append(as_bytes("two")), "two files are open");

@@ -1,0 +1,38 @@
+# cmake -D COMPILER=<c++> -D SOURCE=<no_op_code.cpp> -D INCLUDE=<folders> -P check_code.cmake
+# With and without the null wrapper, the source must compile to the same instructions.
+cmake_minimum_required(VERSION 3.25)
+list(REMOVE_DUPLICATES INCLUDE)
+list(REMOVE_ITEM INCLUDE "")
+list(TRANSFORM INCLUDE PREPEND -I)
+
+function(instructions_of out)
+  execute_process(COMMAND "${COMPILER}" -std=c++20 -O2 -S -o - ${INCLUDE} ${ARGN} "${SOURCE}"
+    OUTPUT_VARIABLE text RESULT_VARIABLE result ERROR_VARIABLE err)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${SOURCE} does not compile:\n${err}")
+  endif()
+  # Of the two functions only, and without the names and numbers that types and labels bring along.
+  set(found "")
+  foreach(function append_and_sync size_of)
+    string(REGEX MATCH "\n${function}:.*\n[ \t]*\\.size[ \t]+${function}," body "${text}")
+    if(body STREQUAL "")
+      message(FATAL_ERROR "there is no ${function}")
+    endif()
+    string(REGEX REPLACE "\n[.#][^\n]*" "" body "${body}")
+    string(REGEX REPLACE "\n[ \t]+\\.[^\n]*" "" body "${body}")
+    string(REGEX REPLACE "\\.L[A-Za-z]*[0-9_]+" "L" body "${body}")
+    string(REGEX REPLACE "_Z[A-Za-z0-9_.]+" "symbol" body "${body}")
+    string(APPEND found "${body}")
+  endforeach()
+  set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+instructions_of(plain)
+instructions_of(wrapped -DBOBBIN_WRAPPED)
+string(LENGTH "${plain}" length)
+if(length LESS 200)
+  message(FATAL_ERROR "there is nothing to compare:\n${plain}")
+endif()
+if(NOT plain STREQUAL wrapped)
+  message(FATAL_ERROR "NoOp leaves a trace. Without it:\n${plain}\nwith it:\n${wrapped}")
+endif()
