@@ -26,12 +26,15 @@ public:
 
     const bobbin::ManualClock& clock() const { return model_->clock; }
     std::uint64_t peak() const { return model_->peak; }
+    // From here on each page is still referenced when it is dropped for the first time.
+    void pin_pages() { model_->pins = true; }
     bobbin::Result<std::size_t> write_at(bobbin::FileHandle, bobbin::ByteView bytes,
                                          std::uint64_t offset) noexcept {
         auto& m = *model_;
         m.settle();
         m.size = std::max(m.size, offset + bytes.size());
         m.pages.resize((m.size + page - 1) / page);
+        if (m.pins) m.was_dropped.resize(m.pages.size());
         for (auto i = offset / page; i * page < offset + bytes.size(); ++i) m.set(i, dirty);
         m.peak = std::max(m.peak, (m.counts[dirty] + m.counts[in_flight]) * page);
         return bytes.size();
@@ -69,7 +72,10 @@ public:
         const auto end = size == 0 ? m.size : offset + size;
         const auto last = end >= m.size ? m.pages.size() : end / page;
         for (auto i = (offset + page - 1) / page; i < last; ++i)
-            if (m.pages[i] == clean) m.set(i, absent);
+            if (m.pages[i] == clean && (!m.pins || m.was_dropped.at(i)))
+                m.set(i, absent);
+            else if (m.pins)
+                m.was_dropped.at(i) = true;
         return {};
     }
     bobbin::Result<bobbin::CacheStatus> cache_status(bobbin::FileHandle, std::uint64_t,
@@ -93,6 +99,8 @@ private:
         double rate = 80e6;
         std::uint64_t size = 0, peak = 0;
         std::vector<std::uint8_t> pages;
+        std::vector<bool> was_dropped;
+        bool pins = false;
         std::uint64_t counts[4] = {};
         bobbin::MonotonicTime busy_until{};
         std::deque<std::pair<std::uint64_t, bobbin::MonotonicTime>> queue;

@@ -22,7 +22,7 @@ struct ByteRange {
     friend constexpr bool operator==(ByteRange, ByteRange) = default;
 };
 
-/// The first error after which bytes of a file may be lost, and which.
+/// The first error after which bytes of a file may be lost, and among which they are.
 struct WriteFault {
     Error error;
     ByteRange range;

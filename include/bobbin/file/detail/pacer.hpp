@@ -230,6 +230,9 @@ private:
     template <class Sync>
     void confirm(File& file, std::uint64_t window, Sync&& sync) noexcept {
         bool waited_any = false, blocked = false, missing = false;
+        // The system tells that a write failed, not which: all that is not confirmed is in doubt.
+        auto doubt = cells_.hull();
+        doubt.to = std::min(doubt.to, std::max(file.size().value, doubt.from));
         cells_.finish(window, [&](ByteRange range) {
             if (missing) return;
             ++report_.waits;
@@ -240,7 +243,7 @@ private:
             report_.note({Operation::wait, range.from, took});
             blocked = blocked || took > std::chrono::milliseconds{1};
             missing = is_not_supported(waited);
-            if (!waited && !missing) latch(waited.error(), range);
+            if (!waited && !missing) latch(waited.error(), doubt);
             if (waited && !has_failed()) drop(file, range);
         });
         count();
