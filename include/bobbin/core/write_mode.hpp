@@ -23,6 +23,7 @@ enum class WriteModeReason : std::uint8_t {
     no_range_writeback,    ///< the system or the file system does not write back ranges
     uncached_supported,
     uncached_unsupported,  ///< by the kernel, or refused for this file
+    no_worker,             ///< none could be started
 };
 
 constexpr std::string_view name_of(WriteMode mode) noexcept {
@@ -37,7 +38,8 @@ constexpr std::string_view name_of(WriteModeReason reason) noexcept {
                                           "files in memory",
                                           "no write-back of ranges here",
                                           "uncached writes are supported",
-                                          "uncached writes are not supported"};
+                                          "uncached writes are not supported",
+                                          "no worker could be started"};
     return names[static_cast<std::size_t>(reason)];
 }
 

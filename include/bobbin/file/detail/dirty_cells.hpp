@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstdint>
 
 namespace bobbin::file::detail {
@@ -182,6 +183,7 @@ private:
             std::lower_bound(entries_.begin(), end, index,
                              [](const Entry& e, std::uint64_t i) { return e.index < i; });
         if (at != end && at->index == index) return *at;
+        assert(size_ < capacity);
         std::move_backward(at, end, end + 1);
         ++size_;
         *at = Entry{.index = index};

@@ -46,7 +46,8 @@ public:
     MonotonicTime now() const noexcept { return clock_.monotonic(); }
     WriteMode mode() const noexcept { return report_.mode.mode; }
     bool has_failed() const noexcept { return report_.fault.has_value(); }
-    bool is_idle() const noexcept { return cells_.outstanding() == 0; }
+    std::uint64_t unit() const noexcept { return cells_.unit(); }
+    std::uint64_t outstanding() const noexcept { return cells_.outstanding(); }
 
     void set_mode(ModeChoice choice) noexcept {
         report_.mode = choice;
@@ -89,11 +90,13 @@ public:
         report_.written += Bytes{range.size()};
         report_.back_patches += range.from < end;
         written_ = {std::min(written_.from, range.from), std::max(written_.to, range.to)};
+        end_ = std::max({end_, end, range.to});
         if (mode() == WriteMode::plain) return;
         cells_.add(range);
         count();
     }
     void cut(std::uint64_t size) noexcept {
+        end_ = size;
         cells_.cut(size);
         count();
     }
@@ -127,7 +130,7 @@ public:
             if (cells_.dirty() >= limit() / 2) (void)sync_now(file, sync);
             return;
         }
-        start_window(file, file.size().value, sync);
+        start_window(file, end_, sync);
         if (mode() == WriteMode::kick_only)
             forget_in_flight();
         else if (window_ > 2)
@@ -232,7 +235,7 @@ private:
         bool waited_any = false, blocked = false, missing = false;
         // The system tells that a write failed, not which: all that is not confirmed is in doubt.
         auto doubt = cells_.hull();
-        doubt.to = std::min(doubt.to, std::max(file.size().value, doubt.from));
+        doubt.to = std::min(doubt.to, std::max(end_, doubt.from));
         cells_.finish(window, [&](ByteRange range) {
             if (missing) return;
             ++report_.waits;
@@ -310,6 +313,7 @@ private:
     DirtyCells cells_;
     std::optional<File> guard_;
     bool had_name_ = false;
+    std::uint64_t end_ = 0;  ///< of the file, as far as it was told
     std::uint64_t window_ = 0;
     Window started_[4];                 ///< the last windows
     MonotonicTime arrived_{};           ///< when a wait that blocked returned
