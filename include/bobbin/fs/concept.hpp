@@ -78,7 +78,7 @@ struct CacheStatus {
 /// | `fs.cache_status(h, offset, size)` | `Result<CacheStatus>` | counted by the kernel | not known |
 /// | `fs.preallocate(h, size)` | `Result<void>` | blocks up to `size` are there, the file's size stays; `truncate` to the file's size gives them back | blocks come with the bytes |
 /// | `fs.write_uncached(h, from, offset)` | `Result<std::size_t>` | `write_at` whose pages leave the cache as soon as they are on disk | `write_at` |
-/// | `fs.reopen(h)` | `Result<FileHandle>` | another open file description of the same file | no guard, no worker |
+/// | `fs.reopen(h)` | `Result<FileHandle>` | another open file description of the same file or directory | no guard, no worker, no deadline |
 /// | `fs.adopt(h)` | `Result<Bytes>` | the size of a regular file opened to write; writes go where they are told | opened through `fs` only |
 /// | `fs.type(h)` | `Result<std::uint32_t>` | `f_type` of fstatfs(2), as 32 bits without sign | a local file system |
 ///

@@ -224,7 +224,8 @@ public:
     Result<FileHandle> reopen(FileHandle h) noexcept {
         char path[32] = "/proc/self/fd/";
         *std::to_chars(path + 14, path + sizeof path - 1, h).ptr = '\0';
-        const auto fd = ::open(path, O_RDWR | O_CLOEXEC);
+        auto fd = ::open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0 && errno == EISDIR) fd = ::open(path, directory_flags);
         if (fd < 0) return failed(Operation::open);
         return fd;
     }

@@ -219,9 +219,12 @@ public:
         });
     }
     Result<FileHandle> reopen(FileHandle h) noexcept {
-        return on_pages(h, Operation::open, [&](Handle& handle) -> Result<FileHandle> {
-            return state_->add_file(handle.inode, handle.writable);
-        });
+        const Call call{*state_, Operation::open};
+        const auto* handle = state_->find(h);
+        if (!handle) return call.error(EBADF);
+        if (handle->is_directory())
+            return state_->add({detail::no_inode, handle->directory, false, false, 0});
+        return state_->add_file(handle->inode, handle->writable);
     }
     Result<Bytes> adopt(FileHandle h) noexcept {
         const Call call{*state_, Operation::open};

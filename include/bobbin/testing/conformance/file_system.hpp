@@ -210,6 +210,9 @@ private:
                 expect(holds(*again, "xyz"), "it is the same file");
                 expect(fs_.close(*again).has_value(), "a file is closed");
             }
+            const auto directory = fs_.reopen(dir_);
+            expect(directory && fs_.sync_directory(*directory) && fs_.close(*directory),
+                   "a directory is opened again");
         }
         expect(fs_.close(file) && fs_.close(reader), "a file is closed");
     }
