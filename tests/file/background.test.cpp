@@ -139,6 +139,21 @@ BOOST_AUTO_TEST_CASE(the_cap_holds) {
         });
 }
 
+BOOST_AUTO_TEST_CASE(the_cap_holds_in_every_schedule) {
+    const auto report = explore_schedules(
+        [&](Failures& failures) {
+            Files<HungFs> files{"/sim/d"};
+            Stepped file{files.make(), small(false)};
+            for (int i = 0; i < 8; ++i) {
+                failures.check(file.append(as_bytes(text).first(100'000)).has_value(), "not taken");
+                const auto status = *lowest_layer(file).cache_status();
+                failures.check(status.dirty + status.writeback <= 256_KiB, "over the cap");
+            }
+        },
+        {.preemptions = 2, .max_runs = 500, .seeds = 200});
+    BOOST_TEST(report.found.empty(), report);
+}
+
 // The hang gate: no call outlasts its deadline, while the design before never comes back.
 BOOST_AUTO_TEST_CASE(a_hung_disk_holds_nobody_up) {
     for (const bool ring : {false, true})

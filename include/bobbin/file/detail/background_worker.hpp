@@ -144,6 +144,7 @@ private:
         if (ring_size == 0) {
             pop(range.size());
             lock.unlock();
+            if (pacer.make_room(file(), range, syncing())) pacer.note(range, end);
         } else {
             const auto size = std::min<std::uint64_t>(
                 {range.size(), most_at_once, ring_size - ring_at, pacer.slice()});
@@ -153,16 +154,18 @@ private:
             lock.lock();
             if (wrote) {
                 pop(range.size());
+                pending -= static_cast<std::size_t>(range.size());
                 ring_at = (ring_at + range.size()) % ring_size;
             } else {
                 write_error = wrote.error();
             }
             lock.unlock();
         }
-        if (ring_size == 0 && pacer.make_room(file(), range, syncing())) pacer.note(range, end);
         end = std::max(end, range.to);
         pacer.pace(file(), syncing());
         lock.lock();
+        // Only now, as from here on they are counted among what is outstanding.
+        if (ring_size == 0) pending -= static_cast<std::size_t>(range.size());
     }
     Result<void> write_out(ByteRange range) noexcept {
         if (!pacer.make_room(file(), range, syncing())) return pacer.report().fault->error;
@@ -186,7 +189,6 @@ private:
     }
     void pop(std::uint64_t size) noexcept {
         ranges[first].from += size;
-        pending -= static_cast<std::size_t>(size);
         if (ranges[first].size() != 0) return;
         first = (first + 1) % most_ranges;
         --count;

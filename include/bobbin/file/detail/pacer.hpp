@@ -21,6 +21,7 @@ public:
     static constexpr std::uint64_t drop_back = std::uint64_t{8} << 20;
     static constexpr std::uint64_t first_chunk = std::uint64_t{4} << 20;
     static constexpr std::uint64_t smallest_chunk = WritebackOptions::smallest_cap.value / 4;
+    static constexpr std::uint64_t largest_uncached = std::uint64_t{1} << 20;
     static constexpr std::uint64_t no_tail = 0;
 
     Pacer(const WritebackOptions& with, C clock, O observer) noexcept
@@ -81,7 +82,9 @@ public:
     /// How much may be written before the next call of `pace`.
     std::size_t slice() const noexcept {
         const auto dirty = cells_.dirty();
-        const auto left = chunk() > dirty ? chunk() - dirty : 0;
+        auto left = chunk() > dirty ? chunk() - dirty : 0;
+        // Larger ones leave the disk idle while they are copied.
+        if (mode() == WriteMode::uncached) left = std::min(left, largest_uncached);
         return static_cast<std::size_t>(std::max(left, smallest_chunk));
     }
 
