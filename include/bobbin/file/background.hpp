@@ -313,7 +313,7 @@ private:
     }
     std::uint64_t cap() const noexcept {
         const auto& o = options_.writeback;
-        return o.budget ? o.budget->cap().value : o.cap.value;
+        return Worker::Pacing::below(o.budget ? o.budget->cap().value : o.cap.value);
     }
 
     std::size_t copy(ByteView bytes, std::uint64_t offset) noexcept {

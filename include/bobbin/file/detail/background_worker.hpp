@@ -22,6 +22,7 @@ template <FilePolicy Next, Threads T, Clock C, Observer O>
 class BackgroundWorker final : public Abandoned {
 public:
     using Lowest = lowest_layer_t<Next>;
+    using Pacing = Pacer<Lowest, C, O>;
     using Lock = std::unique_lock<typename T::Mutex>;
     static constexpr std::size_t most_ranges = 64;
     static constexpr std::size_t most_at_once = std::size_t{1} << 20;
@@ -68,7 +69,7 @@ public:
 
     Next next;  ///< the caller's; with a ring the worker's
     C clock;
-    Pacer<Lowest, C, O> pacer;  ///< the worker's
+    Pacing pacer;               ///< the worker's
     std::optional<Lowest> own;  ///< the worker's, where the caller writes
     std::unique_ptr<std::byte[]> ring;
     std::size_t ring_size = 0;

@@ -79,6 +79,10 @@ public:
         return result;
     }
 
+    /// What may be outstanding below a cap. The kernel counts a large folio as a whole, though a byte of it
+    /// was written; an eighth is kept for that.
+    static constexpr std::uint64_t below(std::uint64_t cap) noexcept { return cap - cap / 8; }
+
     /// How much may be written before the next call of `pace`.
     std::size_t slice() const noexcept {
         const auto dirty = cells_.dirty();
@@ -193,9 +197,11 @@ private:
     // Three windows are outstanding: one fills, two are on their way.
     std::uint64_t limit() const noexcept {
         const auto& budget = options_.budget;
-        if (!budget) return options_.cap.value;
-        return std::max(budget->cap().value / std::max<std::uint64_t>(budget->files(), 1),
-                        WritebackOptions::smallest_cap.value);
+        const auto cap =
+            budget ? std::max(budget->cap().value / std::max<std::uint64_t>(budget->files(), 1),
+                              WritebackOptions::smallest_cap.value)
+                   : options_.cap.value;
+        return below(cap);
     }
     std::uint64_t largest_chunk() const noexcept { return std::max(limit() / 4, smallest_chunk); }
     std::uint64_t chunk() const noexcept { return std::min(report_.chunk.value, largest_chunk()); }
@@ -221,8 +227,7 @@ private:
         started_[window_ % 4] = {now(), cells_.dirty()};
         bool missing = false;
         cells_.start(window_, tail, [&](ByteRange range) {
-            // An uncached write has started it.
-            if (mode() == WriteMode::uncached || missing) return;
+            if (missing) return;
             ++report_.kicks;
             auto started = timed(Operation::write_back, range.from,
                                  [&] { return start_writeback(file, range.from, range.size()); });
@@ -278,7 +283,7 @@ private:
 
     void drop(File& file, ByteRange range) noexcept {
         join_confirmed(range);
-        if (mode() == WriteMode::write_back) drop_range(file, {again_from(range.from), range.to});
+        drop_range(file, {again_from(range.from), range.to});
     }
     /// Pages that were still referenced survive a drop: it goes over the 8 MiB before again, but
     /// neither over what is outstanding nor over what we did not confirm.
