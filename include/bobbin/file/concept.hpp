@@ -22,8 +22,18 @@ namespace bobbin {
 /// | `f.size()` | `Bytes` | taken so far |
 /// | `F::directory_type` | | the directory whose files it goes over |
 ///
+/// Optional operations:
+///
+/// | expression | result | meaning | without |
+/// |---|---|---|---|
+/// | `f.write_at(bytes, offset)` | `Result<void>` | patches what is there, or goes on behind it | the file only grows |
+/// | `f.truncate(size)` | `Result<void>` | cuts off or extends with zeros | an object ends where its row says |
+/// | `f.write_uncached_at(bytes, offset, taken)` | `Result<void>` | `write_at` past the page cache | `append` |
+///
+/// Those for write-back, cached pages and blocks are the lowest file's: see `FileSystem`.
+///
 /// An error sticks to the file, never to more. External sync.
-/// Models: `File<Fs>`, `NoOp`.
+/// Models: `File<Fs>`, `NoOp`, `Writeback`, `Uncached`, `NfsSkip`, `Auto`, `Background`.
 template <class F>
 concept FilePolicy = PolicyFor<F, file_policy_tag> && std::movable<F> &&
                      requires(F& f, const F& c, ByteView bytes) {
