@@ -1,7 +1,7 @@
 // What the file wrappers cost and keep, each way to write a file in turn: throughput, the time of a call, the final sync,
 // and the bytes that are dirty and cached, as the kernel counts them. A figure that misses its gate says so.
 //
-//   bench_file_wrappers [--size MiB] [--repeat N] [--place FOLDER] [fast|patch|slow|hot|faults ...]
+//   bench_file_wrappers [--size MiB] [--repeat N] [--place FOLDER] [--mode NAME ...] [fast|small|patch|slow|hot|faults ...]
 #include <bobbin/file/auto.hpp>
 #include <bobbin/file/background.hpp>
 #include <bobbin/file/nfs_skip.hpp>
@@ -161,6 +161,7 @@ const std::vector<Named>& modes() {
 }
 
 bool can_count = true;
+std::vector<std::string> only;  // modes that were asked for; empty: all
 
 // One line a figure. `gate` is empty, or says whether the figure holds.
 void figure(const std::string& name, double value, const char* unit, const char* rival,
@@ -183,6 +184,7 @@ public:
         for (unsigned n = 0; n <= repeat_; ++n)
             for (const auto& [name, mode] : modes()) {
                 if (std::ranges::find(names, name) == names.end()) continue;
+                if (!only.empty() && std::ranges::find(only, name) == only.end()) continue;
                 work.is_sampled = n == 0 && can_count;
                 if (n == 0 && !can_count) continue;
                 auto file = directory.create(ObjectId{++last_});
@@ -224,7 +226,8 @@ bool is_ours(const std::string& name) {
 }
 
 void print(const std::string& part, const std::map<std::string, Run>& runs) {
-    const auto& older = runs.at("older");
+    const auto found = runs.find("older");
+    const auto older = found != runs.end() ? found->second : Run{};
     for (const auto& [name, run] : runs) {
         const auto line = [&](const char* what, double Run::*value, const char* unit) {
             figure(part + ' ' + name + ' ' + what, run.*value, unit, "older", older.*value);
@@ -253,10 +256,11 @@ void fast(const std::string& place, unsigned repeat, std::uint64_t size) {
                "plain", plain.throughput, runs[name].throughput >= least * plain.throughput);
     if (!can_count) return;
     for (const auto* name : {"writeback", "uncached", "auto", "background", "ring"})
-        figure(std::string{"gate fast "} + name + " left", runs[name].left, "MiB", "older",
-               runs["older"].left, runs[name].left <= 1);
+        if (runs.contains(name))
+            figure(std::string{"gate fast "} + name + " left", runs[name].left, "MiB", "older",
+                   runs["older"].left, runs[name].left <= 1);
     for (const auto& name : all_names)
-        if (is_ours(name))
+        if (is_ours(name) && runs.contains(name))
             figure("gate fast " + name + " peak_dirty", runs[name].dirty, "MiB", "older",
                    runs["older"].dirty, runs[name].dirty <= static_cast<double>(cap) / mib);
 }
@@ -267,8 +271,9 @@ void small_writes(const std::string& place, unsigned repeat) {
                                             "uncached", "auto",  "ring"};
     auto runs = bench.run(names, {.size = 512 * mib, .call = 4096});
     for (const auto& name : names)
-        figure("small " + name + " throughput", runs[name].throughput, "MB/s", "plain",
-               runs["plain"].throughput);
+        if (runs.contains(name))
+            figure("small " + name + " throughput", runs[name].throughput, "MB/s", "plain",
+                   runs["plain"].throughput);
 }
 
 void patches(const std::string& place, unsigned repeat) {
@@ -281,8 +286,10 @@ void patches(const std::string& place, unsigned repeat) {
         const auto part = "patch_" + std::to_string(every);
         print(part, runs);
         for (const auto* name : {"writeback", "uncached", "auto", "background", "ring"})
-            figure("gate " + part + ' ' + name + " peak_dirty", runs[name].dirty, "MiB", "older",
-                   runs["older"].dirty, runs[name].dirty <= static_cast<double>(cap) / mib);
+            if (runs.contains(name))
+                figure("gate " + part + ' ' + name + " peak_dirty", runs[name].dirty, "MiB",
+                       "older", runs["older"].dirty,
+                       runs[name].dirty <= static_cast<double>(cap) / mib);
     }
 }
 
@@ -301,6 +308,7 @@ void slow(const std::string& place, std::uint64_t size) {
                       {.size = bytes});
         print(part, runs);
         for (const auto* name : {"writeback", "uncached", "background", "ring"}) {
+            if (!runs.contains(name)) continue;
             const auto gate = "gate " + part + ' ' + name;
             const auto& run = runs[name];
             const auto& older = runs["older"];
@@ -444,6 +452,8 @@ int main(int argc, char** argv) {
             repeat = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
         else if (word == "--place" && i + 1 < argc)
             place = argv[++i];
+        else if (word == "--mode" && i + 1 < argc)
+            only.emplace_back(argv[++i]);
         else
             parts.emplace_back(word);
     }
