@@ -4,12 +4,14 @@
 #include <bobbin/core/retry.hpp>
 #include <bobbin/core/threads.hpp>
 #include <bobbin/detail/commit_line.hpp>
+#include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/retention.hpp>
 #include <bobbin/store/concept.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -154,17 +156,19 @@ public:
             done_.wait_for(lock, std::chrono::seconds{1});
     }
 
-    Result<Sequence> claim(StreamId stream) override {
+    Result<Sequence> claim(StreamId stream, DirectoryId directory) override {
+        Sequence released = 0;
         {
             const Lock lock{mutex_};
             auto& claim = claims_[stream];
             if (std::exchange(claim.is_taken, true))
                 return Error{Errc::stream_in_use, Operation::begin, stream};
-            if (claim.next != 0) return claim.next;
+            released = claim.next;
         }
-        auto next = next_number(stream);
+        auto next = next_number(stream, directory);
+        if (next) return std::max(*next, released);
         const Lock lock{mutex_};
-        if (!next) claims_.erase(stream);
+        claims_[stream] = {false, released};
         return next;
     }
 
@@ -193,8 +197,13 @@ public:
 
     Result<void> retain() override {
         std::optional<Error> refused;
-        return delete_in_jobs(
+        auto retained = delete_in_jobs(
             [](Transaction& tx, Deleter& deleter) { return lower_all(tx, deleter, nullptr); }, refused);
+        if (retained || !detail::is_refusal(retained.error())) return retained;
+        // One row that is damaged keeps no directory from opening.
+        const Lock one_at_a_time{stepping_};
+        pass_over({}, retained.error());
+        return {};
     }
 
     void make_room(DirectoryId directory) noexcept override {
@@ -371,8 +380,12 @@ private:
         if (batch.is_outcome_unknown) {
             auto happened = has_happened(*tx, batch);
             if (!happened) return happened.error();
+            if (*happened) {
+                auto asked = ask_doubted(*tx, batch);
+                batch.is_outcome_unknown = !asked;
+                return asked;
+            }
             batch.is_outcome_unknown = false;
-            if (*happened) return {};
             batch.deleted.clear();
         }
         if (auto asked = ask_doubted(*tx, batch); !asked) return asked;
@@ -390,15 +403,22 @@ private:
                 }
                 kept.push_back(change->row.id);
             }
-            for (const auto id : part.gone)
+            for (const auto id : part.gone) {
+                auto row = tx->object(id);
+                if (!row) return row.error().about(id);
+                // It may have become another directory's meanwhile.
+                const bool is_garbage = *row && (*row)->state == ObjectState::garbage &&
+                                        (*row)->directory == part.port->directory();
+                if (!is_garbage) continue;
                 if (auto forgotten = tx->forget(id); !forgotten) return forgotten.error().about(id);
+            }
         }
         Places places{ports_};
         Deleter deleter{*tx, places, std::move(kept)};
         if (auto retained = apply_limits(*tx, deleter, batch); !retained) {
             // Nor must they wait for a deletion.
-            if (deleter.failed() && detail::is_refusal(retained.error())) {
-                pass_over(*deleter.failed(), retained.error());
+            if (detail::is_refusal(retained.error())) {
+                pass_over(deleter.failed(), retained.error());
                 batch.skips_retention = true;
                 batch.is_eased = true;
             }
@@ -445,17 +465,19 @@ private:
     }
 
     /// What the program's rows will not let go stays until the next start; the next oldest goes.
-    void pass_over(ObjectId id, const Error& error) {
-        refused_.push_back(id);
+    void pass_over(std::optional<ObjectId> id, const Error& error) {
+        if (id) refused_.push_back(*id);
         for (auto* port : ports_) port->on_deletion_refused(error);
     }
 
     /// A transaction happens as a whole, so one of its rows tells.
     Result<bool> has_happened(Transaction& tx, const Batch& batch) {
         for (const auto& part : batch.parts) {
-            if (part.changes.empty()) continue;
             // The last change of its object: what came before it in the batch is overwritten.
-            const auto& change = part.changes.back();
+            const auto last = std::find_if(part.changes.rbegin(), part.changes.rend(),
+                                           [](const auto& change) { return !change->wrote_nothing; });
+            if (last == part.changes.rend()) continue;
+            const auto& change = *last;
             auto row = tx.object(change->row.id);
             if (!row) return row.error();
             return *row && (*row)->open == change->row.open &&
@@ -512,7 +534,7 @@ private:
             });
             if (!done && failed && detail::is_refusal(done.error())) {
                 const Lock one_at_a_time{stepping_};
-                pass_over(*failed, done.error());
+                pass_over(failed, done.error());
                 if (!refused) refused = done.error();
                 ++refusals;
                 continue;
@@ -559,7 +581,9 @@ private:
         return done;
     }
 
-    Result<Sequence> next_number(StreamId stream) {
+    /// Above all that were ever used; and, where the stream comes from another directory, above those
+    /// of which a crash may have left a file there.
+    Result<Sequence> next_number(StreamId stream, DirectoryId directory) {
         auto tx = store_.begin();
         if (!tx) return tx.error();
         auto streams = tx->streams();
@@ -568,10 +592,14 @@ private:
             return Error{Errc::stream_unknown, Operation::begin, stream};
         auto usage = tx->usage();
         if (!usage) return usage.error();
-        Sequence highest = 0;
-        for (const auto& row : *usage)
-            if (row.stream == stream) highest = std::max(highest, row.highest);
-        return highest + 1;
+        std::uint64_t highest = 0;
+        for (const auto& row : *usage) {
+            if (row.stream != stream || row.highest == 0) continue;
+            const auto probed = row.directory == directory ? 0 : detail::sequence_window;
+            highest = std::max<std::uint64_t>(highest, std::uint64_t{row.highest} + probed);
+        }
+        // 0 where the numbers have run out.
+        return static_cast<Sequence>(std::min<std::uint64_t>(highest, std::numeric_limits<Sequence>::max()) + 1);
     }
 
     Result<void> calm(std::span<const Wait> waits, bool is_settled) {

@@ -208,6 +208,9 @@ private:
             }
         }
         for (const auto id : new_garbage_) {
+            auto now = tx->object(id);
+            if (!now) return now.error();
+            if (*now) continue;  // used by another directory meanwhile
             ObjectRow row;
             row.id = id;
             row.directory = state_.id;

@@ -73,9 +73,10 @@ public:
                 return take(*known->second, options);
             }
         }
-        auto next = state().line.claim(stream);
+        auto next = state().line.claim(stream, directory());
         if (!next) return next.error();
-        auto known = known_numbers(stream, *next);
+        auto known = *next == 0 ? Result<Sequence>{Error{Errc::sequence_exhausted, Operation::begin, stream}}
+                                : known_numbers(stream, *next);
         if (!known) {
             state().line.release(stream, *next);
             return known.error();

@@ -59,7 +59,7 @@ public:
 
     /// Ends the object and tells its id, at once. It is acknowledged when `on_committed(id)` fires
     /// or `syncer.wait(id)` is ok, and not before.
-    /// @returns `no_object` where nothing was appended
+    /// @returns `no_object` where nothing was taken since the last end
     Result<ObjectId> end() { return appender().end(EndReason::ended, nullptr); }
     /// As `end`, with what is known of it only now.
     Result<ObjectId> end(const Facts& facts) { return appender().end(EndReason::ended, &facts); }

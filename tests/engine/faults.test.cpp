@@ -382,6 +382,27 @@ BOOST_AUTO_TEST_CASE(a_sync_that_tells_of_a_full_disk_makes_room) {
         }
 }
 
+BOOST_AUTO_TEST_CASE(an_end_after_everything_was_lost_says_so) {
+    Bench bench{{.memory = 128_KiB, .mark_interval = 0s}};
+    auto writer = bench.writer();
+    // One group that does not fit into memory: its key frame is gone when the sync fails.
+    for (std::size_t n = 0; n < 60; ++n)
+        BOOST_TEST(writer.append(Bench::bytes(n), {MediaDuration{3000}, n == 0}).has_value());
+    bench.syncer->step();
+    bench.fail(Call::write, ENXIO, true);
+    BOOST_TEST(writer.append(Bench::bytes(60, 70'000), {MediaDuration{3000}, false}).has_value());
+    for (int i = 0; i < 10; ++i) {
+        bench.syncer->step();
+        bench.clock.advance(1s);
+    }
+    bench.fs.plan().clear();
+    BOOST_TEST(bench.log().lost.size() == 1u);
+    const auto id = *writer.end();
+    BOOST_TEST((id == ObjectId{bench.door, 1}));
+    BOOST_TEST(bench.syncer->wait(id, 10s).error().is(Errc::object_lost));
+    BOOST_TEST((*writer.end() == no_object));
+}
+
 BOOST_AUTO_TEST_CASE(what_was_cut_short_is_never_acknowledged) {
     Bench bench;
     auto writer = bench.writer();

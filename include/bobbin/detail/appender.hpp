@@ -56,10 +56,11 @@ public:
         return store(bytes, record);
     }
 
-    /// @returns `no_object` where nothing was appended since the last end
+    /// @returns `no_object` where nothing was taken since the last end
     ObjectId end(EndReason reason, const typename C::Facts* facts) {
         const Lock lock{state_.mutex};
-        const auto id = stream_.current ? stream_.current->id : no_object;
+        const auto lost = std::exchange(stream_.last_lost, no_object);
+        const auto id = stream_.current ? stream_.current->id : lost;
         if (facts && stream_.current) stream_.current->end_facts = *facts;
         finish(reason);
         stream_.next_facts = {};
@@ -155,6 +156,7 @@ private:
             return opened.about(stream_.id);
         }
         ++stream_.next;
+        stream_.last_lost = no_object;
         state_.wake_worker();  // so that it knows when the first mark is due
         return {};
     }

@@ -21,9 +21,9 @@ struct CommitLine {
     /// Waits for the transaction under way; what of the port was not committed is dropped.
     virtual void detach(Port<Transaction>& port) noexcept = 0;
 
-    /// The stream's next number, for the only writer that it has until `release`.
+    /// The stream's next number in `directory`, for the only writer that it has until `release`.
     /// @errors `stream_in_use`, `stream_unknown`; of the store
-    virtual Result<Sequence> claim(StreamId stream) = 0;
+    virtual Result<Sequence> claim(StreamId stream, DirectoryId directory) = 0;
     virtual void release(StreamId stream, Sequence next) noexcept = 0;
 
     /// Runs `job` in a transaction of its own, in line with the others.

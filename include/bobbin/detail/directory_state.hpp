@@ -56,6 +56,7 @@ struct StreamState {
     typename C::Facts next_facts{};                   ///< of the next object
     typename C::Index prototype{};                    ///< tells where groups start
     bool skips_to_group = false;
+    ObjectId last_lost = no_object;  ///< whose records nothing took over, since the last end
     // What was dropped since the last object that was stored.
     typename C::Facts split_facts{};
     typename C::Counts split_counts{};

@@ -36,6 +36,7 @@ struct Change {
     bool is_settled = false;  ///< nothing follows for this object
     MonotonicTime ended_at{};
     bool is_refused = false;         ///< the program's rows would not have it
+    bool wrote_nothing = false;      ///< what was set aside stays as it is
     std::optional<Error> set_aside_for;
 
     virtual ~Change() = default;
@@ -43,13 +44,14 @@ struct Change {
     virtual Result<void> apply_rows(Transaction& tx) = 0;
 
     Result<void> apply(Transaction& tx) {
-        is_refused = false;
+        is_refused = wrote_nothing = false;
         if (has_mark) {
             auto before = tx.object(row.id);
             if (!before) return before.error();
             // What was set aside stays aside, whatever has been written behind it.
             if (*before && (*before)->state == ObjectState::quarantined) {
                 row = **before;
+                wrote_nothing = true;
                 return {};
             }
             // It may have been protected since.

@@ -43,8 +43,11 @@ public:
         for (const auto& [id, stream] : state_.streams) {
             if (stream->objects.empty()) continue;
             const auto& object = *stream->objects.front();
-            // It held the last step up.
-            if (object.not_before > now_) most = std::min(most, object.not_before - now);
+            if (object.not_before > now) {
+                most = std::min(most, object.not_before - now);
+                continue;
+            }
+            if (object.broken && !stream->has_number(sequence_window, &object)) continue;
             if (const auto interval = state_.options.mark_interval;
                 interval.count() != 0 && object.size() > object.marked_size())
                 most = std::min(most, deadline_after(object.marked_at, interval) - now);
@@ -241,6 +244,7 @@ private:
         if (stream.current == object) {
             stream.current = next && !next->has_ended ? next : nullptr;
             if (!stream.current) {
+                if (!next) stream.last_lost = object->id;
                 stream.skips_to_group = true;
                 stream.split_from(next ? *next : *object);
             }
