@@ -27,6 +27,7 @@ struct SimOptions {
     Bytes quota = Bytes{std::uint64_t{1} << 40};
     Bytes max_file_size = Bytes{std::uint64_t{1} << 30};  ///< larger answers EFBIG
     std::uint32_t type = 0xEF53;  ///< that `type` tells: ext4
+    bool uncached = false;        ///< takes uncached writes
 };
 
 /// What is on a simulated disk: files and names, each as they are now, as they are durable, and

@@ -196,6 +196,17 @@ public:
             return {};
         });
     }
+    /// Its pages are on their way at once.
+    Result<std::size_t> write_uncached(FileHandle h, ByteView from, std::uint64_t offset) noexcept {
+        {
+            const Call call{*state_, Operation::write};
+            if (!state_->disk.options().uncached)
+                return Error{Errc::not_supported, Operation::write};
+        }
+        auto wrote = write_at(h, from, offset);
+        if (wrote) (void)start_writeback(h, offset, std::max<std::size_t>(*wrote, 1));
+        return wrote;
+    }
     Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
         return on_pages(h, Operation::drop_cache, [&](Handle& handle) -> Result<void> {
             state_->disk.drop_cache(handle.inode, offset, size);
