@@ -139,6 +139,44 @@ BOOST_AUTO_TEST_CASE(the_cap_holds) {
         });
 }
 
+BOOST_AUTO_TEST_CASE(blocks_are_given_back) {
+    for (const bool ring : {false, true})
+        for (const bool refused : {false, true}) {
+            SimFs fs;
+            Files<SimFs> files{"/sim/d", fs};
+            auto lower = files.make();
+            auto watching = *lower.reopen();
+            if (refused) fs.set_quota(1_MiB);
+            auto options = small(ring);
+            options.writeback.expected_size = 64_MiB;
+            Background file{std::move(lower), options};
+            BOOST_TEST((file.append(as_bytes("bytes")) && file.sync()));
+            BOOST_TEST((fs.preallocated(watching.handle()) != Bytes{}) == !refused);
+            BOOST_TEST(file.close().has_value());
+            BOOST_TEST((fs.preallocated(watching.handle()) == Bytes{}));
+            BOOST_TEST(watching.status()->size.value == 5u);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(bad_input_is_told) {
+    Files<SimFs> files{"/sim/d"};
+    for (const auto cap : {0_B, 4_KiB}) {
+        BackgroundOptions options;
+        options.writeback.cap = cap;
+        BOOST_TEST(
+            Background<SimFile>::open(files.make(), options).error().is(Errc::invalid_argument));
+        Background file{files.make(), options};
+        BOOST_TEST(file.append(as_bytes("x")).error().is(Errc::invalid_argument));
+        BOOST_TEST((file.sync().outcome() == SyncResult::Outcome::not_attempted));
+    }
+    BackgroundOptions huge;
+    huge.ring = Bytes{UINT64_MAX / 2};
+    BOOST_TEST(Background<SimFile>::open(files.make(), huge).error().is(Errc::out_of_memory));
+    Background file{files.make()};
+    BOOST_TEST((file.write_at(as_bytes("xx"), INT64_MAX).error().kind() == ErrorKind::bad_input));
+    BOOST_TEST((file.close() && file.close() && !file.append(as_bytes("x"))));
+}
+
 BOOST_AUTO_TEST_CASE(the_cap_holds_in_every_schedule) {
     const auto report = explore_schedules(
         [&](Failures& failures) {
