@@ -1,8 +1,7 @@
 #ifndef BOBBIN_TESTING_SIM_DISK_HPP
 #define BOBBIN_TESTING_SIM_DISK_HPP
 
-#include <bobbin/fs/concept.hpp>
-#include <bobbin/testing/detail/sim_versions.hpp>
+#include <bobbin/testing/detail/sim_pages.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -174,91 +173,38 @@ public:
             chunk.state = detail::PageState::lost;
     }
 
-    // The page cache, by chunks. What lies in memory is no part of a crash state: until a sync, a
-    // crash may leave any version, written back or not.
+    // The page cache: see `detail::SimPages`.
 
-    /// Dirty pages go on their way.
     void start_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
-        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
-            if (chunk.state == detail::PageState::dirty) chunk.state = detail::PageState::in_flight;
-        });
+        pages(inode).start_writeback(offset, size);
     }
-    /// Those on their way arrive.
     void finish_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
-        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
-            if (chunk.state != detail::PageState::in_flight) return;
-            chunk.state = detail::PageState::clean;
-            chunk.written = static_cast<std::uint32_t>(chunk.versions.size() - 1);
-        });
+        pages(inode).finish_writeback(offset, size);
     }
-    /// Those on their way are lost and count as clean. Told once to each open file description.
     void fail_writeback(Inode inode, std::uint64_t offset, std::uint64_t size) {
-        each_pending(inode, offset, size, [](detail::PendingChunk& chunk) {
-            if (chunk.state == detail::PageState::in_flight) chunk.state = detail::PageState::lost;
-        });
-        auto& node = nodes_.at(inode);
-        ++node.write_errors;
-        node.error_was_told = false;
+        pages(inode).fail_writeback(offset, size);
     }
     void tell_error(Inode inode) { nodes_.at(inode).error_was_told = true; }
-
-    /// Clean pages that lie in the range leave the cache: of those whose write failed, the last good
-    /// copy is gone with them.
     void drop_cache(Inode inode, std::uint64_t offset, std::uint64_t size) {
-        auto& node = nodes_.at(inode);
-        const auto end = end_of(node, offset, size);
-        const auto first = (offset + options_.chunk - 1) / options_.chunk;
-        const auto last = end == node.live->size ? chunks_in(end) : end / options_.chunk;
-        for (auto index = first; index < last; ++index) {
-            const auto at = node.pending.chunks.find(index);
-            if (at != node.pending.chunks.end()) {
-                const auto& chunk = at->second;
-                if (chunk.state == detail::PageState::dirty ||
-                    chunk.state == detail::PageState::in_flight)
-                    continue;
-                if (chunk.state == detail::PageState::lost) {
-                    const auto& good = chunk.versions[chunk.written].value;
-                    if (node.live->chunk(index) && !good) --used_chunks_;
-                    detail::own_content(node.live).set_chunk(index, good);
-                }
-            }
-            if (node.dropped.size() <= index) node.dropped.resize(index + 1);
-            node.dropped[index] = true;
-        }
+        used_chunks_ -= pages(inode).drop_cache(offset, size);
     }
-
     CacheStatus cache_status(Inode inode, std::uint64_t offset, std::uint64_t size) const {
-        const auto& node = nodes_.at(inode);
-        CacheStatus status;
-        const auto last = chunks_in(end_of(node, offset, size));
-        for (auto index = offset / options_.chunk; index < last; ++index) {
-            if (!node.live->chunk(index)) continue;
-            if (index < node.dropped.size() && node.dropped[index]) continue;
-            status.cached += Bytes{options_.chunk};
-            const auto at = node.pending.chunks.find(index);
-            if (at == node.pending.chunks.end()) continue;
-            if (at->second.state == detail::PageState::dirty) status.dirty += Bytes{options_.chunk};
-            if (at->second.state == detail::PageState::in_flight)
-                status.writeback += Bytes{options_.chunk};
-        }
-        return status;
+        return detail::SimPages{nodes_.at(inode), options_.chunk}.cache_status(offset, size);
     }
-    /// Reading brings pages back.
     void note_read(Inode inode, std::uint64_t offset, std::size_t size) {
-        auto& dropped = nodes_.at(inode).dropped;
-        for (auto index = offset / options_.chunk;
-             index < dropped.size() && index * options_.chunk < offset + size; ++index)
-            dropped[index] = false;
+        if (auto& node = nodes_.at(inode); !node.dropped.empty())
+            detail::SimPages{node, options_.chunk}.note_read(offset, size);
     }
 
     /// @returns whether there is room for it
     bool preallocate(Inode inode, std::uint64_t size) {
         auto& node = nodes_.at(inode);
         const auto has = node.live->chunk_count();
-        const auto more = chunks_in(size) - std::min(chunks_in(size), has);
+        const auto wants = size / options_.chunk + (size % options_.chunk != 0);
         node.preallocated = std::max(node.preallocated, size);
         // A refused one keeps what it found until somebody gives it back, as on ext4.
-        return Bytes{(used_chunks_ + more) * options_.chunk} <= options_.quota;
+        const auto needs = used_chunks_ + wants - std::min(wants, has);
+        return Bytes{needs * options_.chunk} <= options_.quota;
     }
 
     void sync_directory(std::string_view directory) {
@@ -344,20 +290,8 @@ private:
     static bool decides(const detail::PendingChunk& chunk) noexcept {
         return chunk.state != detail::PageState::lost;
     }
-    std::uint64_t chunks_in(std::uint64_t size) const noexcept {
-        return size / options_.chunk + (size % options_.chunk != 0 ? 1 : 0);
-    }
-    static std::uint64_t end_of(const Node& node, std::uint64_t offset, std::uint64_t size) noexcept {
-        const auto left = node.live->size - std::min(node.live->size, offset);
-        return offset + (size == 0 ? left : std::min(left, size));
-    }
-    template <class F>
-    void each_pending(Inode inode, std::uint64_t offset, std::uint64_t size, F&& f) {
-        auto& node = nodes_.at(inode);
-        auto& chunks = node.pending.chunks;
-        const auto end = chunks.lower_bound(chunks_in(end_of(node, offset, size)));
-        for (auto at = chunks.lower_bound(offset / options_.chunk); at != end; ++at) f(at->second);
-    }
+    detail::SimPages<Node> pages(Inode inode) { return {nodes_.at(inode), options_.chunk}; }
+
     template <class F>
     void each_piece(std::uint64_t offset, std::size_t size, F&& f) const {
         for (std::size_t at = 0; at < size;) {

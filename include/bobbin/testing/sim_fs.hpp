@@ -3,6 +3,7 @@
 
 #include <bobbin/fs/directory.hpp>
 #include <bobbin/testing/allocations.hpp>
+#include <bobbin/testing/detail/sim_page_calls.hpp>
 #include <bobbin/testing/sim_disk.hpp>
 
 #include <atomic>
@@ -22,7 +23,7 @@ namespace bobbin::testing {
 /// the same one; a default-made one is fresh and empty. Directories are made by `open_root` with
 /// `create_if_missing` and are durable at once; they are neither removed nor renamed.
 /// Internally synchronised.
-class SimFs {
+class SimFs : public detail::SimPageCalls<SimFs> {
 public:
     /// Called just before each sync and at each `barrier()`, with the file system locked.
     using BarrierHook = std::function<void(const SimDisk&)>;
@@ -183,52 +184,6 @@ public:
         return {};
     }
 
-    Result<void> start_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
-        return on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
-            state_->disk.start_writeback(handle.inode, offset, size);
-            return {};
-        });
-    }
-    Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
-        return on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
-            state_->disk.finish_writeback(handle.inode, offset, size);
-            if (state_->tell_error(handle)) return Error::system(EIO, Operation::write_back);
-            return {};
-        });
-    }
-    /// Its pages are on their way at once.
-    Result<std::size_t> write_uncached(FileHandle h, ByteView from, std::uint64_t offset) noexcept {
-        {
-            const Call call{*state_, Operation::write};
-            if (!state_->disk.options().uncached)
-                return Error{Errc::not_supported, Operation::write};
-        }
-        auto wrote = write_at(h, from, offset);
-        if (wrote) (void)start_writeback(h, offset, std::max<std::size_t>(*wrote, 1));
-        return wrote;
-    }
-    Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
-        return on_pages(h, Operation::drop_cache, [&](Handle& handle) -> Result<void> {
-            state_->disk.drop_cache(handle.inode, offset, size);
-            return {};
-        });
-    }
-    Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
-                                     std::uint64_t size) noexcept {
-        return on_pages(h, Operation::stat, [&](Handle& handle) -> Result<CacheStatus> {
-            return state_->disk.cache_status(handle.inode, offset, size);
-        });
-    }
-    Result<void> preallocate(FileHandle h, std::uint64_t size) noexcept {
-        return on_pages(h, Operation::preallocate, [&](Handle& handle) -> Result<void> {
-            if (!handle.writable) return Error::system(EBADF, Operation::preallocate);
-            if (size > state_->disk.options().max_file_size.value)
-                return Error::system(EFBIG, Operation::preallocate);
-            if (!state_->disk.preallocate(handle.inode, size))
-                return Error::system(ENOSPC, Operation::preallocate);
-            return {};
-        });
-    }
     Result<FileHandle> reopen(FileHandle h) noexcept {
         const Call call{*state_, Operation::open};
         const auto* handle = state_->find(h);
@@ -251,16 +206,6 @@ public:
         return state_->disk.options().type;
     }
 
-    /// What write-back on its way does when it fails: `FaultyFs` calls it. The pages count as clean.
-    /// @param told whether this handle was answered the error already
-    void writeback_failed(FileHandle h, std::uint64_t offset, std::uint64_t size, bool told) noexcept {
-        (void)on_pages(h, Operation::write_back, [&](Handle& handle) -> Result<void> {
-            state_->disk.start_writeback(handle.inode, offset, size);
-            state_->disk.fail_writeback(handle.inode, offset, size);
-            if (told) (void)state_->tell_error(handle);
-            return {};
-        });
-    }
     /// Blocks that a file holds beyond its size.
     Bytes preallocated(FileHandle h) const {
         const Call call{*state_, Operation::nothing};
@@ -356,6 +301,7 @@ public:
     std::uint64_t device() const noexcept { return state_->device; }
 
 private:
+    friend detail::SimPageCalls<SimFs>;
     static constexpr auto most_offset = std::uint64_t{std::numeric_limits<std::int64_t>::max()};
 
     struct Handle {
