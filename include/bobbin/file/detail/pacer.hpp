@@ -8,6 +8,7 @@
 #include <bobbin/file/options.hpp>
 #include <bobbin/file/report.hpp>
 
+#include <bit>
 #include <optional>
 #include <utility>
 
@@ -97,9 +98,10 @@ public:
         report_.written += Bytes{range.size()};
         report_.back_patches += range.from < end;
         written_ = {std::min(written_.from, range.from), std::max(written_.to, range.to)};
+        const auto counted = widened(range);
         end_ = std::max({end_, end, range.to});
         if (mode() == WriteMode::plain) return;
-        cells_.add(range);
+        cells_.add(counted);
         count();
     }
     void cut(std::uint64_t size) noexcept {
@@ -112,6 +114,7 @@ public:
     /// @returns false where an error is latched
     template <class Sync>
     bool make_room(File& file, ByteRange range, Sync&& sync) noexcept {
+        range = widened(range);
         if (mode() == WriteMode::plain || has_room(range)) return true;
         if (mode() == WriteMode::kick_only) {
             start_window(file, no_tail, sync);
@@ -216,6 +219,13 @@ private:
         counted_ = now;
     }
 
+    /// An uncached write makes one folio; to patch a byte of it makes all of it dirty.
+    ByteRange widened(ByteRange range) const noexcept {
+        if (mode() != WriteMode::uncached || range.from >= end_) return range;
+        const auto folio = std::bit_floor(std::min(largest_uncached, largest_chunk()));
+        const auto after = (range.to + folio - 1) / folio * folio;
+        return {range.from - range.from % folio, std::max(range.to, std::min(after, end_))};
+    }
     bool has_room(ByteRange range) const noexcept {
         // A page at each end.
         const auto more = range.size() + 2 * cells_.unit();
