@@ -73,7 +73,7 @@ struct CacheStatus {
 /// | expression | result | meaning | without |
 /// |---|---|---|---|
 /// | `fs.start_writeback(h, offset, size)` | `Result<void>` | dirty pages of the range go on their way to the disk; may wait for its queue | each window ends with a sync |
-/// | `fs.wait_writeback(h, offset, size)` | `Result<void>` | those on their way have arrived; a write error is told once for each open file description | as above |
+/// | `fs.wait_writeback(h, offset, size)` | `Result<void>` | those on their way have arrived, and may be those written again meanwhile; a write error is told once for each open file description | as above |
 /// | `fs.drop_cache(h, offset, size)` | `Result<void>` | clean pages that lie in the range leave the cache | the kernel reclaims them |
 /// | `fs.cache_status(h, offset, size)` | `Result<CacheStatus>` | counted by the kernel | not known |
 /// | `fs.preallocate(h, size)` | `Result<void>` | blocks up to `size` are there, the file's size stays; `truncate` to the file's size gives them back | blocks come with the bytes |

@@ -179,7 +179,11 @@ public:
         return sync_range(h, offset, size, SYNC_FILE_RANGE_WRITE);
     }
     Result<void> wait_writeback(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
-        return sync_range(h, offset, size, SYNC_FILE_RANGE_WAIT_BEFORE);
+        // A page written again while on its way is passed over by the start of its write-back: only
+        // all three together leave nothing of the range dirty.
+        return sync_range(h, offset, size,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                              SYNC_FILE_RANGE_WAIT_AFTER);
     }
     Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
         const int error = ::posix_fadvise(h, static_cast<off_t>(offset), static_cast<off_t>(size),
