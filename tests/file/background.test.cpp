@@ -10,30 +10,17 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "files.hpp"
 #include "older_writeback.hpp"
 #include "temporary.hpp"
 
 using namespace bobbin;
 using namespace bobbin::testing;
+using bobbin_tests::Files;
+using bobbin_tests::read;
 using namespace std::chrono_literals;
 
 namespace {
-
-template <class Fs>
-struct Files {
-    explicit Files(const std::string& path, Fs fs = {})
-        : directory{*FsDirectory<Fs>::open(path, RootMode::create_if_missing, fs)} {}
-    File<Fs> make() { return *directory.create(ObjectId{++last}); }
-    FsDirectory<Fs> directory;
-    std::uint64_t last = 0;
-};
-
-template <class F>
-std::string read(F& file) {
-    std::string text(1'000'000, '?');
-    const auto got = lowest_layer(file).read_at(std::as_writable_bytes(std::span{text}), 0);
-    return got ? text.substr(0, *got) : "error";
-}
 
 BackgroundOptions small(bool with_ring) {
     BackgroundOptions options;

@@ -12,29 +12,16 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "files.hpp"
 #include "slow_disk.hpp"
 #include "temporary.hpp"
 
 using namespace bobbin;
 using namespace bobbin::testing;
+using bobbin_tests::Files;
+using bobbin_tests::read;
 
 namespace {
-
-template <class Fs>
-struct Files {
-    explicit Files(const std::string& path, Fs fs = {})
-        : directory{*FsDirectory<Fs>::open(path, RootMode::create_if_missing, fs)} {}
-    File<Fs> make() { return *directory.create(ObjectId{++last}); }
-    FsDirectory<Fs> directory;
-    std::uint64_t last = 0;
-};
-
-template <class F>
-std::string read(F& file) {
-    std::string text(1'000'000, '?');
-    const auto got = lowest_layer(file).read_at(std::as_writable_bytes(std::span{text}), 0);
-    return got ? text.substr(0, *got) : "error";
-}
 
 template <class F, class Lower>
 F over(Lower lower, const WritebackOptions& options) {

@@ -7,35 +7,24 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "files.hpp"
 #include "temporary.hpp"
 
 using namespace bobbin;
 using namespace bobbin::testing;
+using bobbin_tests::Files;
+using bobbin_tests::read;
 
 namespace {
 
 template <class Fs>
-struct Files {
-    explicit Files(const std::string& path, Fs fs = {})
-        : directory{*FsDirectory<Fs>::open(path, RootMode::create_if_missing, fs)} {}
-    File<Fs> make() { return *directory.create(ObjectId{++last}); }
-    static std::string read(File<Fs>& file) {
-        std::string text(1'000'000, '?');
-        const auto got = file.read_at(std::as_writable_bytes(std::span{text}), 0);
-        return got ? text.substr(0, *got) : "error";
-    }
-    FsDirectory<Fs> directory;
-    std::uint64_t last = 0;
-};
-
-template <class Fs>
 void conforms(Files<Fs> files) {
-    for (const auto& line : conformance::file_policy<File<Fs>>(
-             [&] { return files.make(); }, [](File<Fs>& f) { return Files<Fs>::read(f); }))
+    const auto read_it = [](auto& file) { return read(file); };
+    for (const auto& line :
+         conformance::file_policy<File<Fs>>([&] { return files.make(); }, read_it))
         BOOST_ERROR(line);
-    for (const auto& line : conformance::file_policy<NoOp<File<Fs>>>(
-             [&] { return NoOp{files.make()}; },
-             [](NoOp<File<Fs>>& f) { return Files<Fs>::read(f.next_layer()); }))
+    for (const auto& line :
+         conformance::file_policy<NoOp<File<Fs>>>([&] { return NoOp{files.make()}; }, read_it))
         BOOST_ERROR(line);
 }
 
@@ -60,7 +49,7 @@ BOOST_AUTO_TEST_CASE(the_suite_sees_a_file_that_loses_bytes) {
     Files<SimFs> files{"/sim/d"};
     BOOST_TEST(!conformance::file_policy<Lossy>(
                     [&] { return Lossy{files.make()}; },
-                    [](Lossy& f) { return Files<SimFs>::read(f.next_layer()); })
+                    [](Lossy& f) { return read(f); })
                     .empty());
 }
 
@@ -69,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_truncated_file_grows_from_there) {
     auto file = files.make();
     BOOST_TEST((file.append(as_bytes("abcdef")) && file.truncate(Bytes{2}) &&
                 file.append(as_bytes("xy"))));
-    BOOST_TEST(Files<SimFs>::read(file) == "abxy");
+    BOOST_TEST(read(file) == "abxy");
     BOOST_TEST(file.size().value == 4u);
 }
 
