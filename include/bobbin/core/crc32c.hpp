@@ -5,9 +5,7 @@
 
 #include <array>
 #include <cstdint>
-#if defined(__x86_64__)
-#include <nmmintrin.h>
-#endif
+#include <cstring>
 
 namespace bobbin {
 
@@ -43,6 +41,7 @@ inline std::uint32_t crc32c_portable(std::uint32_t crc, ByteView bytes) noexcept
 }
 
 #if defined(__x86_64__)
+// By the compilers' builtins: the header of the intrinsics costs every user 3,500 lines.
 [[gnu::target("sse4.2")]] inline std::uint32_t crc32c_sse42(std::uint32_t crc, ByteView bytes) noexcept {
     const std::byte* at = bytes.data();
     std::size_t left = bytes.size();
@@ -50,10 +49,10 @@ inline std::uint32_t crc32c_portable(std::uint32_t crc, ByteView bytes) noexcept
     for (; left >= 8; at += 8, left -= 8) {
         std::uint64_t word;
         std::memcpy(&word, at, 8);
-        wide = _mm_crc32_u64(wide, word);
+        wide = __builtin_ia32_crc32di(wide, word);
     }
     crc = static_cast<std::uint32_t>(wide);
-    for (; left != 0; ++at, --left) crc = _mm_crc32_u8(crc, std::to_integer<unsigned char>(*at));
+    for (; left != 0; ++at, --left) crc = __builtin_ia32_crc32qi(crc, std::to_integer<unsigned char>(*at));
     return crc;
 }
 #endif
