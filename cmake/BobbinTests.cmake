@@ -9,10 +9,11 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(BOBBIN_TEST_TIMEOUT 900 CACHE STRING "Seconds after which a test counts as hung")
 
 # How tests are compiled: little optimisation, as compiling takes longer than running, and assert() works.
+set(BOBBIN_TEST_OPTIMISATION -O1 CACHE STRING "How much tests are optimised")
 add_library(bobbin_test_options INTERFACE)
 target_link_libraries(bobbin_test_options INTERFACE ${BOBBIN_TARGETS} bobbin_warnings Boost::unit_test_framework)
 target_compile_definitions(bobbin_test_options INTERFACE BOOST_TEST_DYN_LINK)
-target_compile_options(bobbin_test_options INTERFACE -O1 -UNDEBUG)
+target_compile_options(bobbin_test_options INTERFACE ${BOBBIN_TEST_OPTIMISATION} -UNDEBUG)
 target_include_directories(bobbin_test_options INTERFACE "${PROJECT_SOURCE_DIR}/tests/support")
 
 # The precompiled header, made once and used by all areas.
