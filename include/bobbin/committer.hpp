@@ -3,9 +3,9 @@
 
 #include <bobbin/core/retry.hpp>
 #include <bobbin/core/threads.hpp>
+#include <bobbin/detail/batch.hpp>
 #include <bobbin/detail/commit_line.hpp>
 #include <bobbin/detail/sequence_window.hpp>
-#include <bobbin/retention.hpp>
 #include <bobbin/store/concept.hpp>
 
 #include <algorithm>
@@ -50,27 +50,7 @@ public:
 
     /// One transaction, if anything is due. @returns whether there was something to do
     bool step() {
-        const Lock one_at_a_time{stepping_};
-        const auto now = clock_.monotonic();
-        // What a job does while it is not known whether a batch happened could make it look as if not.
-        const bool is_in_doubt = batch_ && batch_->is_outcome_unknown;
-        const bool did = !is_in_doubt && run_job();
-        if (!batch_ && !next_batch(now)) return did;
-        if (now < not_before_) return did;
-        add_requests_for_room();
-        if (auto committed = commit(*batch_); !committed) {
-            if (std::exchange(batch_->is_eased, false)) return true;
-            const auto delay =
-                retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
-            not_before_ = deadline_after(clock_.monotonic(), delay);
-            for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
-            if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(committed.error());
-            return true;
-        }
-        attempts_ = 0;
-        deliver(*batch_);
-        batch_.reset();
-        return true;
+        return detail::or_terminate([&] { return take_step(); });
     }
 
     /// Steps until asked to stop.
@@ -98,8 +78,9 @@ public:
     }
 
     /// Waits until all objects that had ended in all directories are committed.
-    /// @errors `object_lost`, where bytes of one were lost meanwhile; where the deadline has passed,
-    ///   the first error met, or `deadline_passed`
+    /// @errors `object_lost`, where bytes of one were lost since the last flush that told; where the
+    ///   deadline has passed, the first error met since, or `deadline_passed`; `stop_requested`,
+    ///   where a directory was closed meanwhile
     Result<void> flush(std::chrono::nanoseconds deadline) { return settle(deadline, false); }
 
     /// As `flush`, and until no garbage is left to be removed: an orderly end.
@@ -118,16 +99,18 @@ public:
     /// without changing its setting; 0 deletes all. In directories that are open, that is.
     /// @errors what the program's rows refuse, once the others are deleted; of the store
     Result<void> lower_retention(StreamId stream, Bytes limit) {
-        std::optional<Error> refused;
-        auto lowered = delete_in_jobs(
-            [&](Transaction&, Deleter& deleter) -> Result<void> {
-                auto over = deleter.lower(stream, limit);
-                if (!over) return over.error();
-                return {};
-            },
-            refused);
-        if (lowered && refused) return *refused;
-        return lowered;
+        Bytes over;
+        auto lowered = delete_in_jobs([&](Transaction&, Deleter& deleter) -> Result<void> {
+            auto left = deleter.lower(stream, limit);
+            if (!left) return left.error();
+            over = *left;
+            return {};
+        });
+        if (!lowered || over.value == 0) return lowered;
+        const Lock one_at_a_time{stepping_};
+        for (const auto& refusal : refused_)
+            if (refusal.object.stream() == stream) return refusal.error;
+        return {};
     }
 
     /// Protected objects are never deleted to make room.
@@ -149,7 +132,7 @@ public:
             const Lock lock{mutex_};
             std::erase(ports_, &port);
             if (batch_)
-                std::erase_if(batch_->parts, [&](const Part& part) { return part.port == &port; });
+                std::erase_if(batch_->parts, [&](const auto& part) { return part.port == &port; });
         }
         Lock lock{mutex_};
         while (std::ranges::find(in_use_, &port) != in_use_.end())
@@ -196,9 +179,8 @@ public:
     }
 
     Result<void> retain() override {
-        std::optional<Error> refused;
         auto retained = delete_in_jobs(
-            [](Transaction& tx, Deleter& deleter) { return lower_all(tx, deleter, nullptr); }, refused);
+            [](Transaction& tx, Deleter& deleter) { return Batch::lower_all(tx, deleter, nullptr); });
         if (retained || !detail::is_refusal(retained.error())) return retained;
         // One row that is damaged keeps no directory from opening.
         const Lock one_at_a_time{stepping_};
@@ -227,30 +209,15 @@ private:
     using Mutex = typename Threads::Mutex;
     using Lock = std::unique_lock<Mutex>;
     using Port = detail::Port<Transaction>;
+    using Batch = detail::Batch<Transaction>;
 
-    struct Part {
-        Port* port;
-        typename Port::Changes changes;
-        std::vector<ObjectId> gone;
-    };
     /// A directory that a `flush` waits for. It may go meanwhile.
     struct Wait {
         Port* port;
         std::uint64_t attached;
-        std::uint64_t ticket;
-    };
-    struct Batch {
-        std::vector<Part> parts;
-        std::vector<DirectoryId> needs_room;
-        CommitReport report;
-        /// Of the last attempt; kept because that may have happened.
-        std::vector<ObjectRow> deleted;
-        std::vector<ObjectRow> found;  ///< of `doubted_`, those that are garbage
-        bool is_outcome_unknown = false;
-        bool skips_retention = false;  ///< a deletion would not go through
-        bool is_eased = false;         ///< by the last attempt: the next need not wait
-        bool has_more = false;
-        std::vector<std::pair<StreamId, Bytes>> unmet;
+        DirectoryId directory;
+        std::uint64_t ticket = 0;
+        bool is_acknowledged = false;  ///< all that had ended
     };
     struct Ticket {
         Job job;
@@ -262,25 +229,8 @@ private:
         Sequence next = 0;
     };
 
-    /// What retention needs to know of the open directories.
-    struct Places {
-        std::vector<Port*>& ports;
-        Bytes growing(StreamId stream) {
-            Bytes sum;
-            for (auto* port : ports) sum += port->growing(stream);
-            return sum;
-        }
-        Port* find(DirectoryId directory) {
-            for (auto* port : ports)
-                if (port->directory() == directory) return port;
-            return nullptr;
-        }
-        bool is_open(DirectoryId directory) { return find(directory) != nullptr; }
-        Result<void> remove_rows(Transaction& tx, const ObjectRow& row) {
-            return find(row.directory)->remove_rows(tx, row.id);
-        }
-    };
-    using Deleter = detail::Retention<Transaction, Places>;
+    using Places = detail::OpenDirectories<Transaction>;
+    using Deleter = typename Batch::Deleter;
 
     template <class P>
     void take(P policy) {
@@ -290,6 +240,30 @@ private:
             clock_ = std::move(policy);
         else
             static_assert(std::is_same_v<P, Threads>, "bobbin::Committer: not a control policy");
+    }
+
+    bool take_step() {
+        const Lock one_at_a_time{stepping_};
+        const auto now = clock_.monotonic();
+        // What a job does while it is not known whether a batch happened could make it look as if not.
+        const bool is_in_doubt = batch_ && batch_->is_outcome_unknown;
+        const bool did = !is_in_doubt && run_job();
+        if (!batch_ && !next_batch(now)) return did;
+        if (now < not_before_) return did;
+        add_requests_for_room();
+        if (auto committed = commit(*batch_); !committed) {
+            if (std::exchange(batch_->is_eased, false)) return true;
+            const auto delay =
+                retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
+            not_before_ = deadline_after(clock_.monotonic(), delay);
+            for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
+            if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(committed.error());
+            return true;
+        }
+        attempts_ = 0;
+        deliver(*batch_);
+        batch_.reset();
+        return true;
     }
 
     std::chrono::nanoseconds idle_time() {
@@ -351,7 +325,7 @@ private:
         {
             const Lock lock{mutex_};
             is_due = !needs_room_.empty() || std::exchange(has_more_, false) || !doubted_.empty();
-            is_committing_ = is_due;
+            is_unsettled_ = is_due;
         }
         for (auto* port : ports_) {
             CommitReport why;
@@ -362,7 +336,7 @@ private:
         }
         if (!is_due) return false;
         for (auto* port : ports_) {
-            Part part{port, {}, {}};
+            typename Batch::Part part{port, {}, {}};
             port->collect(part.changes, part.gone);
             for (const auto& change : part.changes)
                 batch.report.objects += change->row.state == ObjectState::committed ? 1 : 0;
@@ -370,125 +344,22 @@ private:
         }
         batch_ = std::move(batch);
         const Lock lock{mutex_};
-        is_committing_ = true;
+        is_unsettled_ = true;
         return true;
     }
 
     Result<void> commit(Batch& batch) {
         auto tx = store_.begin();
         if (!tx) return tx.error();
-        if (batch.is_outcome_unknown) {
-            auto happened = has_happened(*tx, batch);
-            if (!happened) return happened.error();
-            if (*happened) {
-                auto asked = ask_doubted(*tx, batch);
-                batch.is_outcome_unknown = !asked;
-                return asked;
-            }
-            batch.is_outcome_unknown = false;
-            batch.deleted.clear();
-        }
-        if (auto asked = ask_doubted(*tx, batch); !asked) return asked;
-        auto kept = refused_;
-        for (auto& part : batch.parts) {
-            for (auto& change : part.changes) {
-                if (auto applied = change->apply(*tx); !applied) {
-                    const auto error = applied.error().about(change->row.id);
-                    // The others must not wait for ever for one that the program's rows refuse.
-                    if (change->is_refused && detail::is_refusal(error)) {
-                        change->set_aside(error);
-                        batch.is_eased = true;
-                    }
-                    return error;
-                }
-                kept.push_back(change->row.id);
-            }
-            for (const auto id : part.gone) {
-                auto row = tx->object(id);
-                if (!row) return row.error().about(id);
-                // It may have become another directory's meanwhile.
-                const bool is_garbage = *row && (*row)->state == ObjectState::garbage &&
-                                        (*row)->directory == part.port->directory();
-                if (!is_garbage) continue;
-                if (auto forgotten = tx->forget(id); !forgotten) return forgotten.error().about(id);
-            }
-        }
-        Places places{ports_};
-        Deleter deleter{*tx, places, std::move(kept)};
-        if (auto retained = apply_limits(*tx, deleter, batch); !retained) {
-            // Nor must they wait for a deletion.
-            if (detail::is_refusal(retained.error())) {
-                pass_over(deleter.failed(), retained.error());
-                batch.skips_retention = true;
-                batch.is_eased = true;
-            }
-            return retained;
-        }
-        batch.deleted = deleter.take_deleted();
-        batch.has_more = deleter.has_more();
-        auto committed = tx->commit();
-        if (!committed && committed.error().kind() == ErrorKind::unknown_outcome)
-            batch.is_outcome_unknown = true;
+        auto committed = batch.commit(*tx, ports_, refused_, doubted_);
+        if (batch.has_failed_deleting) pass_over(batch.failed, committed.error());
         return committed;
-    }
-
-    Result<void> ask_doubted(Transaction& tx, Batch& batch) {
-        batch.found.clear();
-        for (const auto& doubted : doubted_) {
-            auto row = tx.object(doubted.id);
-            if (!row) return row.error();
-            if (*row && (*row)->state == ObjectState::garbage) batch.found.push_back(doubted);
-        }
-        return {};
-    }
-
-    Result<void> apply_limits(Transaction& tx, Deleter& deleter, Batch& batch) {
-        batch.unmet.clear();
-        if (batch.skips_retention) return {};
-        if (auto lowered = lower_all(tx, deleter, &batch.unmet); !lowered) return lowered;
-        if (deleter.has_more()) batch.unmet.clear();
-        for (const auto directory : batch.needs_room)
-            if (auto made = deleter.make_room(directory); !made) return made;
-        return {};
-    }
-
-    static Result<void> lower_all(Transaction& tx, Deleter& deleter,
-                                  std::vector<std::pair<StreamId, Bytes>>* unmet) {
-        auto streams = tx.streams();
-        if (!streams) return streams.error();
-        for (const auto& stream : *streams) {
-            auto over = deleter.lower(stream.id, stream.retain);
-            if (!over) return over.error();
-            if (unmet && over->value != 0) unmet->emplace_back(stream.id, *over);
-        }
-        return {};
     }
 
     /// What the program's rows will not let go stays until the next start; the next oldest goes.
     void pass_over(std::optional<ObjectId> id, const Error& error) {
-        if (id) refused_.push_back(*id);
+        if (id) refused_.push_back({*id, error});
         for (auto* port : ports_) port->on_deletion_refused(error);
-    }
-
-    /// A transaction happens as a whole, so one of its rows tells.
-    Result<bool> has_happened(Transaction& tx, const Batch& batch) {
-        for (const auto& part : batch.parts) {
-            // The last change of its object: what came before it in the batch is overwritten.
-            const auto last = std::find_if(part.changes.rbegin(), part.changes.rend(),
-                                           [](const auto& change) { return !change->wrote_nothing; });
-            if (last == part.changes.rend()) continue;
-            const auto& change = *last;
-            auto row = tx.object(change->row.id);
-            if (!row) return row.error();
-            return *row && (*row)->open == change->row.open &&
-                   (*row)->state == change->row.state && (*row)->size == change->row.size;
-        }
-        for (const auto& deleted : batch.deleted) {
-            auto row = tx.object(deleted.id);
-            if (!row) return row.error();
-            return *row && (*row)->state == ObjectState::garbage;
-        }
-        return false;
     }
 
     void deliver(Batch& batch) {
@@ -501,7 +372,7 @@ private:
             for (auto* port : ports_) port->on_retention_unmet(stream, over);
         const Lock lock{mutex_};
         has_more_ = has_more_ || batch.has_more;
-        is_committing_ = false;
+        is_unsettled_ = false;
         is_woken_ = true;
     }
 
@@ -519,11 +390,9 @@ private:
     }
 
     /// Deletes in jobs of their own until there is nothing left that `choose(tx, deleter)` would.
-    /// Rows that refuse so many deletions will refuse the next as well.
-    /// @param refused the first deletion that would not go through
     template <class Choose>
-    Result<void> delete_in_jobs(Choose choose, std::optional<Error>& refused) {
-        for (int refusals = 0; refusals < 16;) {
+    Result<void> delete_in_jobs(Choose choose) {
+        for (;;) {
             bool has_more = false;
             std::optional<ObjectId> failed;
             auto done = delete_in_job([&](Transaction& tx, Deleter& deleter) {
@@ -535,50 +404,61 @@ private:
             if (!done && failed && detail::is_refusal(done.error())) {
                 const Lock one_at_a_time{stepping_};
                 pass_over(failed, done.error());
-                if (!refused) refused = done.error();
-                ++refusals;
                 continue;
             }
             if (!done || !has_more) return done;
         }
-        return {};
     }
 
     /// The files are handed to their directories once it is durable. Where the store fails to say
     /// whether it is, the next batch asks again.
     template <class Choose>
     Result<void> delete_in_job(Choose choose) {
-        std::vector<ObjectRow> deleted;
-        auto done = run([&](Transaction& tx) -> Result<void> {
-            Places places{ports_};
-            Deleter deleter{tx, places, refused_};
-            auto chosen = choose(tx, deleter);
-            deleted = deleter.take_deleted();
-            return chosen;
-        });
-        if (!done && done.error().kind() == ErrorKind::unknown_outcome) {
-            bool has_happened = true;
-            auto asked = run([&](Transaction& tx) -> Result<void> {
-                for (const auto& row : deleted) {
-                    auto now = tx.object(row.id);
-                    if (!now) return now.error();
-                    has_happened = has_happened && *now && (*now)->state == ObjectState::garbage;
-                }
-                return {};
+        for (unsigned attempt = 1;; ++attempt) {
+            std::vector<ObjectRow> deleted;
+            auto done = run([&](Transaction& tx) -> Result<void> {
+                Places places{ports_};
+                Deleter deleter{tx, places, refused_};
+                auto chosen = choose(tx, deleter);
+                deleted = deleter.take_deleted();
+                return chosen;
             });
-            if (asked && has_happened) done = {};
-            if (!asked) {
+            if (!done && done.error().kind() == ErrorKind::unknown_outcome) {
+                const auto has_happened = is_garbage(deleted);
                 const Lock one_at_a_time{stepping_};
-                doubted_.insert(doubted_.end(), deleted.begin(), deleted.end());
-                const Lock lock{mutex_};
-                is_committing_ = true;
+                if (!has_happened) {
+                    doubted_.insert(doubted_.end(), deleted.begin(), deleted.end());
+                    const Lock lock{mutex_};
+                    is_unsettled_ = true;
+                } else if (*has_happened) {
+                    done = {};
+                } else if (attempt < 3) {
+                    continue;
+                } else {
+                    auto error = done.error();
+                    error.category = ErrorKind::stalled;
+                    done = error;
+                }
             }
-        }
-        if (done) {
+            if (!done) return done;
             const Lock one_at_a_time{stepping_};
             deliver_garbage(deleted);
+            return done;
         }
-        return done;
+    }
+
+    Result<bool> is_garbage(std::span<const ObjectRow> rows) {
+        bool all = true;
+        auto asked = run([&](Transaction& tx) -> Result<void> {
+            for (const auto& row : rows) {
+                auto now = tx.object(row.id);
+                if (!now) return now.error();
+                all = all && *now && (*now)->state == ObjectState::garbage;
+            }
+            return {};
+        });
+        if (!asked) return asked.error();
+        return all;
     }
 
     /// Above all that were ever used; and, where the stream comes from another directory, above those
@@ -604,11 +484,13 @@ private:
 
     Result<void> calm(std::span<const Wait> waits, bool is_settled) {
         std::optional<Error> first;
-        for (const auto& wait : waits)
-            (void)with(wait, [&](Port& port) {
+        for (const auto& wait : waits) {
+            const bool is_here = with(wait, [&](Port& port) {
                 if (const auto error = port.calm(is_settled); !first) first = error;
-                return true;
             });
+            if (!is_here && !wait.is_acknowledged && !first)
+                first = Error{Errc::stop_requested, Operation::wait, wait.directory};
+        }
         if (first) return *first;
         if (!is_settled) return Error{Errc::deadline_passed, Operation::wait};
         return {};
@@ -620,23 +502,27 @@ private:
         std::vector<Wait> waits;
         {
             const Lock lock{mutex_};
-            for (auto* port : ports_) waits.push_back({port, port->attached, 0});
+            for (auto* port : ports_) waits.push_back({port, port->attached, port->directory()});
         }
-        for (auto& wait : waits)
-            (void)with(wait, [&](Port& port) {
+        // One that is closed before this has begun is none of its business.
+        std::erase_if(waits, [&](Wait& wait) {
+            return !with(wait, [&](Port& port) {
                 wait.ticket = port.hurry();
-                return true;
+                wait.is_acknowledged = port.is_settled(wait.ticket, false);
             });
+        });
         wake();
         for (;;) {
             bool is_settled = true;
-            for (const auto& wait : waits)
-                if (with(wait, [&](Port& port) { return !port.is_settled(wait.ticket, quiet); }))
-                    is_settled = false;
+            for (auto& wait : waits)
+                (void)with(wait, [&](Port& port) {
+                    wait.is_acknowledged = port.is_settled(wait.ticket, false);
+                    is_settled = is_settled && port.is_settled(wait.ticket, quiet);
+                });
             if (quiet && has_work()) is_settled = false;
             if (is_settled || clock_.monotonic() >= deadline) return calm(waits, is_settled);
             bool moved = help();
-            for (const auto& wait : waits) moved |= with(wait, [](Port& port) { return port.help(); });
+            for (const auto& wait : waits) (void)with(wait, [&](Port& port) { moved |= port.help(); });
             if (!moved) clock_.sleep_for(std::chrono::milliseconds{1});
         }
     }
@@ -644,11 +530,11 @@ private:
     /// Whether a step has something left to do, or does it.
     bool has_work() {
         const Lock lock{mutex_};
-        return is_committing_ || has_more_;
+        return is_unsettled_ || has_more_;
     }
 
     /// Calls `f(port)` without a lock and keeps the directory from going meanwhile.
-    /// @returns false where it has gone
+    /// @returns false where it has gone, and `f` was not called
     template <class F>
     bool with(const Wait& wait, F f) {
         {
@@ -668,7 +554,8 @@ private:
                 line.done_.notify_all();
             }
         } const let_go{*this, wait.port};
-        return f(*wait.port);
+        f(*wait.port);
+        return true;
     }
 
     Store& store_;
@@ -681,7 +568,7 @@ private:
     std::optional<Batch> batch_;
     unsigned attempts_ = 0;
     MonotonicTime not_before_{};
-    std::vector<ObjectId> refused_;   ///< whose deletion the program's rows refuse
+    std::vector<detail::Refusal> refused_;
     std::vector<ObjectRow> doubted_;  ///< deleted by a job, and nobody knows whether it happened
 
     Mutex mutex_;  ///< held for a moment
@@ -692,7 +579,7 @@ private:
     std::map<StreamId, Claim> claims_;
     std::vector<DirectoryId> needs_room_;
     bool has_more_ = false;
-    bool is_committing_ = false;  ///< a batch is under way, or a deletion in doubt
+    bool is_unsettled_ = false;  ///< a batch is under way, or a deletion in doubt
     bool is_woken_ = false;
     std::atomic<int> workers_{0};
 };

@@ -221,7 +221,6 @@ public:
             view.index.insert(view.index.end(), rest.begin(), rest.end());
             views.push_back(std::move(view));
         }
-        std::ranges::sort(views, {}, &GrowingView<C>::id);
         return views;
     }
 

@@ -198,7 +198,7 @@ private:
             if (*now) row.is_protected = (*now)->is_protected;  // the program's to change at any time
             row.state = found.damage ? ObjectState::quarantined : ObjectState::committed;
             row.is_recovered = !found.damage;
-            row.end_reason = found.damage ? EndReason::growing : EndReason::crash;
+            row.end_reason = EndReason::crash;
             if (auto put = tx->put(row); !put) return put.about(row.id);
             if (found.damage) continue;
             if (auto put = tx->put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;

@@ -4,12 +4,17 @@
 #include <bobbin/store/concept.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace bobbin::detail {
+
+/// A deletion that the program's rows would not let happen.
+struct Refusal {
+    ObjectId object;
+    Error error;
+};
 
 /// Deletes the oldest objects of streams that take more than they may, inside a transaction. Only
 /// open directories count: what lies in others can't be deleted now, and newer objects must not go
@@ -20,10 +25,17 @@ class Retention {
 public:
     /// Keeps a transaction small; the rest follows in the next.
     static constexpr std::size_t most_at_once = 16;
+    /// Rows that refuse so many deletions of a stream will refuse the next as well.
+    static constexpr std::ptrdiff_t most_refusals = 16;
 
-    /// @param kept what may not go: what this very transaction acknowledges is not taken back by it
-    Retention(Transaction& tx, Places& places, std::vector<ObjectId> kept) noexcept
-        : tx_{tx}, places_{places}, kept_{std::move(kept)} {}
+    /// @param refused whose deletion was refused before: the next oldest go in their place
+    Retention(Transaction& tx, Places& places, std::span<const Refusal> refused)
+        : tx_{tx}, places_{places}, refused_{refused} {
+        for (const auto& refusal : refused) keep(refusal.object);
+    }
+
+    /// What this very transaction acknowledges is not taken back by it.
+    void keep(ObjectId id) { kept_.push_back(id); }
 
     /// Brings `stream` down to `limit` as far as one transaction goes.
     /// @returns by how much it is still over
@@ -90,7 +102,7 @@ private:
     Result<std::vector<ObjectRow>> deletable(Counts counts) {
         std::vector<ObjectRow> all;
         for (const auto& row : *usage_) {
-            if (row.objects == 0 || !counts(row)) continue;
+            if (row.objects == 0 || !counts(row) || refuses(row.stream)) continue;
             auto some = tx_.oldest(row.stream, row.directory, most_at_once + 1 + kept_.size());
             if (!some) return some.error();
             std::erase_if(*some, [&](const ObjectRow& object) {
@@ -102,11 +114,19 @@ private:
         return all;
     }
 
+    bool refuses(StreamId stream) const noexcept {
+        return std::ranges::count_if(refused_, [&](const Refusal& refusal) {
+                   return refusal.object.stream() == stream;
+               }) >= most_refusals;
+    }
+
     Result<void> remove(const ObjectRow& row) {
-        failed_ = row.id;
-        if (auto rows = places_.remove_rows(tx_, row); !rows) return rows.about(row.id);
-        if (auto made = tx_.make_garbage(row.id); !made) return made.about(row.id);
-        failed_.reset();
+        auto removed = places_.remove_rows(tx_, row);
+        if (removed) removed = tx_.make_garbage(row.id);
+        if (!removed) {
+            failed_ = row.id;
+            return removed.about(row.id);
+        }
         deleted_.push_back(row);
         for (auto& used : *usage_)
             if (used.stream == row.id.stream() && used.directory == row.directory) {
@@ -118,6 +138,7 @@ private:
 
     Transaction& tx_;
     Places& places_;
+    std::span<const Refusal> refused_;
     std::vector<ObjectId> kept_;
     std::optional<std::vector<UsageRow>> usage_;
     std::vector<ObjectRow> deleted_;

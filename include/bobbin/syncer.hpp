@@ -31,11 +31,14 @@ public:
     /// composition's Rows, Retry, Clock and Observer, where they carry state.
     /// @errors `directory_in_use` (another process has it), `directory_missing_identity`,
     ///   `directory_mismatch`, `directory_used_by_other_store`, `directory_unknown_to_store`,
-    ///   `read_only`; of the file system and the store
+    ///   `read_only`; `invalid_argument`, where the options allow less than 256 KiB of write-back; of
+    ///   the file system and the store
     template <class... Policies>
     static Result<BasicSyncer> open(Directory directory, detail::CommitLine<Store>& line,
                                     SyncerOptions options = {}, Policies&&... policies) {
         if (line.store().is_read_only()) return Error{Errc::read_only, Operation::open};
+        if (options.writeback < WritebackOptions::smallest_cap)
+            return Error{Errc::invalid_argument, Operation::open};
         if (auto locked = directory.lock(); !locked) return locked.error();
         auto id = detail::open_in_two_phases(directory, line.store(), options);
         if (!id) return id.error();

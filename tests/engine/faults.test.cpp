@@ -1,39 +1,11 @@
+#include "doubtful_store.hpp"
 #include "fixture.hpp"
 
+#include <functional>
+#include <sys/wait.h>
+#include <unistd.h>
+
 using namespace engine_tests;
-
-namespace {
-
-/// Once, a commit happens and nobody knows; while the store is down, nobody can ask.
-struct DoubtfulStore : MemoryStore {
-    class Transaction : public MemoryStore::Transaction {
-    public:
-        Transaction(MemoryStore::Transaction tx, DoubtfulStore& store)
-            : MemoryStore::Transaction{std::move(tx)}, store_{&store} {}
-        Result<void> commit() noexcept {
-            auto done = MemoryStore::Transaction::commit();
-            if (!done || !std::exchange(store_->doubt, false)) return done;
-            store_->is_down = store_->is_down_after_doubt;
-            auto error = Error::system(EIO, Operation::commit);
-            error.category = ErrorKind::unknown_outcome;
-            return error;
-        }
-
-    private:
-        DoubtfulStore* store_;
-    };
-    Result<Transaction> begin() noexcept {
-        if (is_down) return Error::system(EIO, Operation::begin);
-        auto tx = MemoryStore::begin();
-        if (!tx) return tx.error();
-        return Transaction{std::move(*tx), *this};
-    }
-    bool doubt = false;
-    bool is_down = false;
-    bool is_down_after_doubt = false;
-};
-
-}  // namespace
 
 BOOST_AUTO_TEST_SUITE(engine_faults)
 
@@ -94,7 +66,7 @@ BOOST_AUTO_TEST_CASE(records_that_left_memory_before_a_failed_sync_are_reported)
     const auto id = *writer.end();
     bench.fail(Call::sync, EIO);
     BOOST_TEST(bench.syncer->wait(id, 10s).error().is(Errc::object_lost));
-    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.committer->drain(10s).error().is(Errc::object_lost));
     BOOST_TEST_REQUIRE(bench.log().lost.size() == 1u);
     const auto& lost = bench.log().lost[0];
     BOOST_TEST(lost.from.value == 0u);
@@ -149,6 +121,114 @@ BOOST_AUTO_TEST_CASE(a_loss_is_told_by_flush) {
     bench.fail(Call::sync, EIO);
     BOOST_TEST(bench.committer->flush(10s).error().is(Errc::object_lost));
     BOOST_TEST(bench.committer->flush(10s).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_loss_before_a_flush_is_told_by_it) {
+    Bench bench{{.memory = 256_KiB}};
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 100; ++n) BOOST_TEST(bench.append(writer, n).has_value());
+    BOOST_TEST(writer.end().has_value());
+    bench.fail(Call::sync, EIO);
+    while (bench.syncer->step() || bench.committer->step()) {}
+    BOOST_TEST(bench.log().lost.size() == 1u);
+    BOOST_TEST(bench.committer->flush(10s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer->flush(10s).has_value());
+}
+
+namespace {
+
+/// Does something when somebody waits.
+struct BusyClock : ManualClock {
+    BusyClock() = default;
+    void sleep_for(std::chrono::nanoseconds time) {
+        if (auto action = std::exchange(*on_sleep, nullptr)) action();
+        ManualClock::sleep_for(time);
+    }
+    std::shared_ptr<std::function<void()>> on_sleep = std::make_shared<std::function<void()>>();
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_flush_does_not_acknowledge_what_a_closed_directory_takes_along) {
+    Fs fs;
+    BusyClock clock;
+    MemoryStore store;
+    Committer committer{store, clock};
+    const auto open = [&](const char* path) {
+        return Bench::Archive::Syncer::open(
+            *FsDirectory<Fs>::open(path, RootMode::create_if_missing, fs), committer, {.create = true});
+    };
+    auto stays = open("/sim/stays");
+    auto goes = std::optional{open("/sim/goes")};
+    const auto record = [&](Bench::Archive::Syncer& to, const char* stream) {
+        auto writer = to.writer(*store.stream(stream));
+        BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
+        BOOST_TEST(writer->end().has_value());
+    };
+    record(**goes, "yard");
+    fs.plan().add({Call::create, 1, true, EAGAIN});
+    *clock.on_sleep = [&] { goes.reset(); };
+    const auto flushed = committer.flush(10s);
+    BOOST_TEST(!goes);
+    BOOST_TEST_REQUIRE(!flushed.has_value());
+    BOOST_TEST(flushed.error().is(Errc::stop_requested));
+    fs.plan().clear();
+    record(*stays, "door");
+    BOOST_TEST(committer.flush(10s).has_value());
+}
+
+namespace {
+
+enum class Outcome { done, went_on, ended };
+
+/// What becomes of the process where the `nth` allocation of `step` fails. `settles` tells whether
+/// one that goes on comes to a good end.
+template <class F, class G>
+Outcome step_without_memory(std::uint64_t nth, F step, G settles) {
+    const auto child = fork();
+    if (child == 0) {
+        std::set_terminate([] { _exit(2); });
+        try {
+            bool has_failed = false;
+            {
+                const testing::FailingAllocation no_memory{nth};
+                step();
+                has_failed = no_memory.failed();
+            }
+            _exit(!has_failed ? 0 : settles() ? 1 : 3);
+        } catch (...) {
+            _exit(4);
+        }
+    }
+    int status = 0;
+    BOOST_TEST_REQUIRE(waitpid(child, &status, 0) == child);
+    BOOST_TEST_REQUIRE(WIFEXITED(status));
+    BOOST_TEST_REQUIRE(WEXITSTATUS(status) <= 2);
+    return Outcome{WEXITSTATUS(status)};
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_step_without_memory_ends_the_process_or_does_no_harm) {
+    Bench bench;
+    auto writer = bench.writer();
+    BOOST_TEST(bench.append(writer, 0).has_value());
+    const auto id = *writer.end();
+    for (const bool commits : {false, true}) {
+        unsigned ended = 0;
+        for (std::uint64_t nth = 1;; ++nth) {
+            const auto outcome = step_without_memory(
+                nth, [&] { commits ? bench.committer->step() : bench.syncer->step(); },
+                [&] {
+                    return bench.syncer->wait(id, 60s).has_value() &&
+                           bench.content(id) == Bench::joined(0, 1);
+                });
+            if (outcome == Outcome::done) break;
+            ended += outcome == Outcome::ended ? 1 : 0;
+        }
+        BOOST_TEST(ended > 3u);
+        bench.syncer->step();
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_directory_sync_acknowledges_nothing) {
@@ -507,13 +587,18 @@ struct DoubtfulBench {
             {.create = true}, clock);
         BOOST_TEST_REQUIRE(opened.has_value(), Bench::message(opened));
         syncer.emplace(std::move(*opened));
-        auto writer = syncer->writer(*store.stream("door"));
-        BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
-        id = *writer->end();
-        syncer->step();
+        id = record();
         store.doubt = true;
         committer.step();
         BOOST_TEST(!store.doubt);
+    }
+    /// Up to the commit.
+    ObjectId record() {
+        auto writer = syncer->writer(*store.stream("door"));
+        BOOST_TEST(writer->append(Bench::bytes(0), Bench::record(0)).has_value());
+        const auto made = *writer->end();
+        syncer->step();
+        return made;
     }
     std::size_t data_files() {
         const auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, fs);
@@ -551,6 +636,49 @@ BOOST_AUTO_TEST_CASE(a_job_does_not_wait_for_a_store_that_fails_to_tell) {
     bench.store.is_down = false;
     BOOST_TEST(bench.run_job().has_value());
     BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_deletion_in_doubt_that_did_not_happen_is_repeated) {
+    DoubtfulBench bench;
+    BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+    bench.store.happens = false;
+    bench.store.doubt = true;
+    const auto lowered = bench.committer.lower_retention(bench.id.stream(), Bytes{0});
+    BOOST_TEST(lowered.has_value(), Bench::message(lowered));
+    BOOST_TEST(bench.committer.drain(1s).has_value());
+    BOOST_TEST(bench.data_files() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_in_doubt_that_did_not_happen_is_repeated) {
+    DoubtfulBench bench;
+    BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+    const auto id = bench.record();
+    bench.store.happens = false;
+    bench.store.doubt = true;
+    bench.committer.step();
+    BOOST_TEST(!bench.store.doubt);
+    BOOST_TEST(!(*bench.store.object(id)).has_value());
+    BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+    BOOST_TEST((*bench.store.object(id)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_deletion_is_asked_about_though_the_batch_that_would_ask_is_in_doubt_itself) {
+    for (const bool happens : {false, true}) {
+        DoubtfulBench bench;
+        BOOST_TEST(bench.syncer->wait(bench.id, 1s).has_value());
+        bench.store.doubt = true;
+        bench.store.is_down_after_doubt = true;
+        BOOST_TEST(!bench.committer.lower_retention(bench.id.stream(), Bytes{0}).has_value());
+        bench.store.is_down = false;
+        bench.store.is_down_after_doubt = false;
+        const auto id = bench.record();
+        bench.store.doubt = true;
+        bench.store.happens = happens;
+        BOOST_TEST(bench.syncer->wait(id, 10s).has_value());
+        BOOST_TEST(bench.committer.drain(1s).has_value());
+        BOOST_TEST(!bench.store.doubt);
+        BOOST_TEST(bench.data_files() == 1u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_deletion_that_nobody_could_ask_about_leaves_no_file) {

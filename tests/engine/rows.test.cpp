@@ -1,3 +1,4 @@
+#include "doubtful_store.hpp"
 #include "fixture.hpp"
 
 using namespace engine_tests;
@@ -7,7 +8,9 @@ namespace {
 
 struct Heard {
     std::vector<std::string> calls;
+    static constexpr Sequence all = 0xFFFF'FFFF;
     Sequence refused = 0;  ///< the number whose `refused_call` fails
+    unsigned refusals = 0;
     std::string refused_call;
 };
 
@@ -40,8 +43,11 @@ struct NotedRows {
     }
 
     Result<void> note(const char* what, ObjectId id, const std::string& with) {
-        if (id.sequence() == heard->refused && what == heard->refused_call)
+        const bool is_meant = heard->refused == Heard::all || heard->refused == id.sequence();
+        if (is_meant && what == heard->refused_call) {
+            ++heard->refusals;
             return Error{Errc::store_invariant, Operation::commit};
+        }
         heard->calls.push_back(std::string{what} + ' ' + std::to_string(id.sequence()) + ' ' + with);
         return {};
     }
@@ -49,7 +55,7 @@ struct NotedRows {
 };
 
 struct RowsBench {
-    using Archive = bobbin::Archive<File<Fs>, VideoIndex, MemoryStore, NotedRows, ManualClock, Recorder>;
+    using Archive = bobbin::Archive<File<Fs>, VideoIndex, DoubtfulStore, NotedRows, ManualClock, Recorder>;
 
     explicit RowsBench(SyncerOptions options = {}) {
         options.create = true;
@@ -86,8 +92,8 @@ struct RowsBench {
     ManualClock clock;
     Recorder recorder;
     NotedRows rows;
-    MemoryStore store;
-    Committer<MemoryStore, ManualClock> committer{store, clock};
+    DoubtfulStore store;
+    Committer<DoubtfulStore, ManualClock> committer{store, clock};
     StreamId door = *store.stream("door");
     std::optional<Archive::Syncer> syncer;
     std::optional<Archive::Writer> writer;
@@ -203,6 +209,67 @@ BOOST_AUTO_TEST_CASE(a_request_to_delete_tells_what_they_refuse_and_deletes_the_
     BOOST_TEST(bench.committer.drain(10s).has_value());
     BOOST_TEST((bench.state(2) == ObjectState{}));
     BOOST_TEST((bench.state(3) == ObjectState{}));
+    // Nor does the next say that all is well.
+    BOOST_TEST(bench.committer.lower_retention(bench.door, Bytes{}).error().is(Errc::store_invariant));
+}
+
+BOOST_AUTO_TEST_CASE(what_refuses_every_deletion_is_not_asked_for_ever) {
+    RowsBench bench;
+    BOOST_TEST(bench.committer.run([&](auto& tx) { return tx.set_retention(bench.door, Bytes{8192}); })
+                   .has_value());
+    bench.refuse("remove", Heard::all);
+    for (std::size_t n = 0; n < 40; ++n) BOOST_TEST(bench.record(n * 5).has_value());
+    BOOST_TEST(bench.rows.heard->refusals == 16u);
+    BOOST_TEST(bench.recorder.log->unmet > 20u);
+    BOOST_TEST(bench.committer.lower_retention(bench.door, Bytes{}).error().is(Errc::store_invariant));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_program_deletes_while_it_grows_stays_deleted) {
+    RowsBench bench;
+    bench.append(0);
+    bench.mark();
+    BOOST_TEST((bench.state(1) == ObjectState::growing));
+    BOOST_TEST(
+        bench.committer.run([&](auto& tx) { return tx.make_garbage({bench.door, 1}); }).has_value());
+    bench.append(1);
+    bench.mark();
+    BOOST_TEST((bench.state(1) == ObjectState::garbage));
+    // Once its file is gone, and its row, nothing brings it back.
+    BOOST_TEST(bench.committer.drain(10s).error().is(Errc::object_lost));
+    BOOST_TEST((bench.state(1) == ObjectState{}));
+    bench.append(2);
+    const auto id = *bench.writer->end();
+    BOOST_TEST(bench.syncer->wait(id, 60s).error().is(Errc::object_lost));
+    BOOST_TEST(bench.committer.drain(10s).has_value());
+    BOOST_TEST((bench.state(1) == ObjectState{}));
+    BOOST_TEST((bench.recorder.log->removed == std::vector{id}));
+    BOOST_TEST(bench.record(5).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_set_aside_does_not_acknowledge_what_was_committed_with_it) {
+    RowsBench bench;
+    auto yard = bench.syncer->writer(*bench.store.stream("yard"));
+    const auto append_to_yard = [&](std::size_t n) {
+        BOOST_TEST(yard->append(Bench::bytes(n), Bench::record(n)).has_value());
+    };
+    bench.refuse("begin", 1);
+    append_to_yard(0);
+    bench.mark();
+    bench.committer.step();
+    BOOST_TEST(bench.recorder.log->quarantined.size() == 1u);
+    bench.rows.heard->refused = 0;
+    // The next batch: an object of the door, and then what the yard goes on with.
+    append_to_yard(1);
+    bench.append(0);
+    const auto id = *bench.writer->end();
+    bench.clock.advance(5s);
+    bench.syncer->step();
+    bench.store.doubt = true;
+    bench.store.happens = false;
+    bench.committer.step();
+    BOOST_TEST(!bench.store.doubt);
+    BOOST_TEST(bench.syncer->wait(id, 60s).has_value());
+    BOOST_TEST((bench.state(1) == ObjectState::committed));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

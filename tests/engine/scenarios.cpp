@@ -21,6 +21,19 @@ void lower(Life& life, StreamId stream, Bytes limit) {
         throw Life::Stop{"lower: " + life.store->describe(done.error())};
 }
 
+/// One object committed, one marked, and one written and told to nobody.
+void leave_everything(Life& life) {
+    auto writer = life.writer(life.stream("door"));
+    record(life, writer, 0, 1);
+    append(writer, 3);
+    mark(life);
+    append(writer, 4);
+    (void)writer.end();
+    append(writer, 6);
+    (void)writer.end();
+    life.syncer->step();
+}
+
 void live(Fs fs, Promise& promise, const Life::Options& options,
           const std::function<void(Life&, Promise&)>& what) {
     try {
@@ -244,19 +257,9 @@ std::vector<EngineScenario> engine_scenarios() {
                        drain(life);
                    }});
     all.push_back({"recovery", [](Life&, Promise&) {}, true, [](Life& life) {
-                       const auto door = life.stream("door");
-                       auto writer = life.writer(door);
-                       record(life, writer, 0, 1);
-                       append(writer, 3);
-                       mark(life);
-                       append(writer, 4);
-                       // One object committed, one marked, one written and told to nobody, and one
-                       // that is garbage with its file.
-                       (void)writer.end();
-                       append(writer, 6);
-                       (void)writer.end();
-                       life.syncer->step();
-                       lower(life, door, Bytes{0});
+                       leave_everything(life);
+                       // And one that is garbage with its file.
+                       lower(life, life.stream("door"), Bytes{0});
                    }});
     all.push_back({"reopen", [](Life& life, Promise&) {
                        auto writer = life.writer(life.stream("door"));
@@ -299,16 +302,7 @@ std::vector<EngineScenario> engine_scenarios() {
                        lower(life, door, Bytes{0});
                    }, {}, true});
     all.push_back({"recovery while the disk refuses", [](Life& life, Promise&) {
-                       const auto door = life.stream("door");
-                       auto writer = life.writer(door);
-                       record(life, writer, 0, 1);
-                       append(writer, 3);
-                       mark(life);
-                       append(writer, 4);
-                       (void)writer.end();
-                       append(writer, 6);
-                       (void)writer.end();
-                       life.syncer->step();
+                       leave_everything(life);
                    }, true, {}, {}, false, [](testing::FaultPlan& plan) {
                        plan.add({testing::Call::remove, 1, true});
                        plan.add({testing::Call::truncate, 3, true});  // the identity file takes two

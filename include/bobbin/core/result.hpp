@@ -5,6 +5,7 @@
 
 #include <cassert>
 #include <concepts>
+#include <exception>
 #include <new>
 #include <optional>
 #include <type_traits>
@@ -110,6 +111,17 @@ auto without_throwing(Operation operation, F&& f) noexcept -> decltype(f()) {
         return f();
     } catch (const std::bad_alloc&) {
         return Error{Errc::out_of_memory, operation};
+    }
+}
+
+/// `f()`, for what can't be left half done: running out of memory ends the process. What was
+/// acknowledged is safe, recovery does the rest.
+template <class F>
+decltype(auto) or_terminate(F&& f) {
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        std::terminate();
     }
 }
 

@@ -2,6 +2,7 @@
 #define BOBBIN_DETAIL_BYTE_QUEUE_HPP
 
 #include <bobbin/core/bytes.hpp>
+#include <bobbin/core/result.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -125,12 +126,10 @@ public:
 
 private:
     bool push(BlockPool::Block& block) noexcept {
-        try {
-            blocks_.push_back(std::move(block));
-            return true;
-        } catch (const std::bad_alloc&) {
-            return false;
-        }
+        return without_throwing(Operation::append, [&]() -> Result<void> {
+                   blocks_.push_back(std::move(block));
+                   return {};
+               }).has_value();
     }
     void drop_front() noexcept {
         pool_->give_back(std::move(blocks_.front()));

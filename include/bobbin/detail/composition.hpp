@@ -8,6 +8,7 @@
 #include <bobbin/core/threads.hpp>
 #include <bobbin/digest/crc32c.hpp>
 #include <bobbin/file/no_op.hpp>
+#include <bobbin/file/options.hpp>
 #include <bobbin/fs/posix.hpp>
 #include <bobbin/index/null.hpp>
 #include <bobbin/store/concept.hpp>
@@ -126,15 +127,21 @@ private:
     }
 };
 
-/// A stack of wrappers over the lowest file.
+/// A stack of wrappers over the lowest file; those that take options get them.
 template <class F, class Lowest>
-F wrap(Lowest lowest) {
-    if constexpr (std::is_same_v<F, Lowest>)
+F wrap(Lowest lowest, const WritebackOptions& options) {
+    if constexpr (std::is_same_v<F, Lowest>) {
         return lowest;
-    else if constexpr (std::is_constructible_v<F, Lowest>)
+    } else if constexpr (!requires(F& file) { file.next_layer(); }) {
         return F{std::move(lowest)};
-    else
-        return F{wrap<std::remove_cvref_t<decltype(std::declval<F&>().next_layer())>>(std::move(lowest))};
+    } else {
+        using Next = std::remove_cvref_t<decltype(std::declval<F&>().next_layer())>;
+        auto next = wrap<Next>(std::move(lowest), options);
+        if constexpr (std::is_constructible_v<F, Next, const WritebackOptions&>)
+            return F{std::move(next), options};
+        else
+            return F{std::move(next)};
+    }
 }
 
 }  // namespace bobbin::detail

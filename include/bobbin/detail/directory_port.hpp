@@ -60,11 +60,7 @@ public:
 
     std::uint64_t hurry() noexcept override {
         const Lock lock{state_.mutex};
-        // What is met while several wait is told to all of them.
-        if (state_.hurries++ == 0) {
-            state_.first_error.reset();
-            state_.first_loss.reset();
-        }
+        ++state_.hurries;
         state_.wake_worker();
         return state_.tickets;
     }
@@ -81,8 +77,13 @@ public:
 
     std::optional<Error> calm(bool is_settled) noexcept override {
         const Lock lock{state_.mutex};
-        --state_.hurries;
-        return is_settled ? state_.first_loss : state_.first_error;
+        const auto met = is_settled ? state_.first_loss : state_.first_error;
+        // What is met while several wait is told to all of them.
+        if (--state_.hurries == 0) {
+            state_.first_error.reset();
+            if (is_settled) state_.first_loss.reset();
+        }
+        return met;
     }
 
     bool help() override { return state_.workers == 0 && worker_.step(); }
@@ -118,21 +119,20 @@ public:
                 --stream->second->pending;
                 state_.release_if_settled(*stream->second);
             }
+            if (change->wrote_nothing) {
+                lose(*change);
+                continue;
+            }
             switch (row.state) {
                 case ObjectState::growing: state_.policy.observer.on_marked(row.id, row.size); break;
                 case ObjectState::committed:
                     state_.outstanding.erase(row.id);
                     state_.policy.observer.on_committed(row.id, row.size);
                     break;
-                case ObjectState::garbage:
-                    state_.garbage.push_back(row.id);
-                    state_.policy.observer.on_deleted(row.id);
-                    state_.wake_worker();
-                    break;
+                case ObjectState::garbage: remove(row.id); break;
                 case ObjectState::quarantined:
                     if (!change->set_aside_for) break;
-                    state_.lose(row.id, *change->set_aside_for);
-                    if (!state_.first_loss) state_.first_loss = Error{Errc::object_lost, Operation::commit, row.id};
+                    lose(row.id, *change->set_aside_for);
                     state_.policy.observer.on_quarantined(row.id, *change->set_aside_for);
                     break;
             }
@@ -143,11 +143,7 @@ public:
 
     void on_garbage(std::span<const ObjectId> ids) override {
         const Lock lock{state_.mutex};
-        for (const auto id : ids) {
-            state_.garbage.push_back(id);
-            state_.policy.observer.on_deleted(id);
-        }
-        state_.wake_worker();
+        for (const auto id : ids) remove(id);
     }
 
     void on_commit_failed(const Error& error, unsigned attempt,
@@ -169,6 +165,24 @@ public:
     }
 
 private:
+    // With the lock held.
+    void remove(ObjectId id) {
+        state_.garbage.push_back(id);
+        state_.policy.observer.on_deleted(id);
+        state_.wake_worker();
+    }
+    void lose(ObjectId id, const Error& error) {
+        state_.lose(id, error);
+        if (!state_.first_loss) state_.first_loss = Error{Errc::object_lost, Operation::commit, id};
+    }
+    /// The object of a change that came after its row had been set aside, or deleted by the program.
+    void lose(const Change<Transaction>& change) {
+        const auto id = change.row.id;
+        if (!state_.outstanding.contains(id)) return;
+        lose(id, {Errc::object_lost, Operation::commit, id});
+        if (change.row.state == ObjectState::garbage) remove(id);
+    }
+
     State& state_;
     Worker<C>& worker_;
 };

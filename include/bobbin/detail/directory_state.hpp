@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
 namespace bobbin {
 
@@ -26,6 +25,8 @@ struct SyncerOptions {
     Bytes memory{std::uint64_t{32} << 20};  ///< for bytes that are not durable yet
     WhenFull when_full = WhenFull::wait;
     std::chrono::nanoseconds append_deadline = std::chrono::seconds{30};
+    /// On its way to the disk at most, of all files together, where the file policy bounds that.
+    Bytes writeback{std::uint64_t{32} << 20};
     std::chrono::nanoseconds mark_interval = std::chrono::seconds{5};  ///< zero: no hard marks
     UuidSource make_uuid = &random_uuid;
 };
@@ -41,6 +42,8 @@ namespace detail {
 inline constexpr std::size_t commit_count = 8;
 /// The worker writes when so many bytes of an object wait.
 inline constexpr std::uint64_t write_threshold = 64 * 1024;
+/// What a file may hold back, at most, before it is told to hand it over.
+inline constexpr std::uint64_t flush_window = 1024 * 1024;
 
 template <class C>
 struct StreamState {
@@ -111,13 +114,17 @@ struct DirectoryState {
     DirectoryState(CommitLine<typename C::Store>& commit_line, typename C::Directory place,
                    DirectoryId number, SyncerOptions with, Instances<C> policies)
         : line{commit_line}, directory{std::move(place)}, id{number}, options{with},
-          policy{std::move(policies)}, pool{with.memory} {}
+          policy{std::move(policies)}, pool{with.memory} {
+        writeback.cap = with.writeback;
+        writeback.budget = std::make_shared<WritebackBudget>(with.writeback);
+    }
 
     CommitLine<typename C::Store>& line;
     typename C::Directory directory;
     DirectoryId id;
     SyncerOptions options;
     Instances<C> policy;
+    WritebackOptions writeback;  ///< of each file
     Bytes block{4096};  ///< of the file system
 
     Mutex mutex;
@@ -133,9 +140,10 @@ struct DirectoryState {
     unsigned hurries = 0;  ///< flushes that wait
 
     /// Begun and not settled.
-    std::unordered_map<ObjectId, Object> outstanding;
+    std::map<ObjectId, Object> outstanding;
     /// Will never be whole; the last thousand.
     std::deque<std::pair<ObjectId, Error>> lost;
+    // Not told by a flush yet.
     std::optional<Error> first_error;
     std::optional<Error> first_loss;
 

@@ -44,7 +44,7 @@ struct Growing {
     Index index;
     ByteQueue bytes;
     std::deque<Entry> entries;  ///< the records since the last hard mark
-    std::uint64_t written = 0;  ///< bytes that the file has taken
+    std::uint64_t written = 0;  ///< bytes that are with the kernel
     bool has_ended = false;
     EndReason reason = EndReason::growing;
     MonotonicTime ended_at{};
@@ -53,10 +53,11 @@ struct Growing {
 
     // The worker's.
     std::optional<typename C::File> file;
+    std::uint64_t taken = 0;  ///< bytes that the file has taken, or holds back
     bool is_name_durable = false;
     BlockDigests<typename C::Digest> digests;
     std::vector<std::byte> piece;  ///< of the index, taken and not handed on yet
-    std::vector<std::byte> tail;   ///< of what is written: its last, partly filled sector
+    std::vector<std::byte> tail;   ///< of what was taken: its last, partly filled sector
     std::uint32_t next_piece = 0;
     std::optional<ObjectRow> marked;  ///< the row as of the last hard mark
     std::uint32_t marked_blocks = 0;
@@ -71,7 +72,7 @@ struct Growing {
     std::uint64_t size() const noexcept { return bytes.end(); }
     /// `more` follows what the file held.
     void keep_tail(ByteView more) {
-        const auto partial = static_cast<std::size_t>((written + more.size()) % sector_size);
+        const auto partial = static_cast<std::size_t>((taken + more.size()) % sector_size);
         if (partial <= more.size()) {
             tail.assign(more.end() - static_cast<std::ptrdiff_t>(partial), more.end());
         } else {

@@ -12,17 +12,6 @@
 
 namespace bobbin::detail {
 
-/// Whether it is rows that contradict something, the program's or the store's, and not a disk.
-constexpr bool is_refusal(const Error& error) noexcept {
-    switch (error.kind()) {
-        case ErrorKind::bad_input:
-        case ErrorKind::stale:
-        case ErrorKind::corrupt: return true;
-        case ErrorKind::permanent: return error.domain == Domain::bobbin;
-        default: return false;
-    }
-}
-
 /// One object's next row, as a directory hands it to the committer once the bytes that it speaks of
 /// are durable.
 template <class Transaction>
@@ -36,7 +25,7 @@ struct Change {
     bool is_settled = false;  ///< nothing follows for this object
     MonotonicTime ended_at{};
     bool is_refused = false;         ///< the program's rows would not have it
-    bool wrote_nothing = false;      ///< what was set aside stays as it is
+    bool wrote_nothing = false;      ///< what was set aside, or deleted, stays as it is
     std::optional<Error> set_aside_for;
 
     virtual ~Change() = default;
@@ -48,14 +37,13 @@ struct Change {
         if (has_mark) {
             auto before = tx.object(row.id);
             if (!before) return before.error();
-            // What was set aside stays aside, whatever has been written behind it.
-            if (*before && (*before)->state == ObjectState::quarantined) {
-                row = **before;
+            // What was set aside, or deleted by the program, stays so, whatever was written behind it.
+            if (!*before || (*before)->state != ObjectState::growing) {
+                row.state = *before ? (*before)->state : ObjectState::garbage;
                 wrote_nothing = true;
                 return {};
             }
-            // It may have been protected since.
-            row.is_protected = *before && (*before)->is_protected;
+            row.is_protected = (*before)->is_protected;  // the program's to change at any time
         }
         if (auto put = tx.put(row); !put) return put;
         if (row.state == ObjectState::garbage || row.state == ObjectState::quarantined) return {};

@@ -22,14 +22,7 @@ public:
 
     /// Everything that can be done now. @returns whether anything was
     bool step() {
-        const Lock one_at_a_time{stepping_};
-        now_ = state_.now();
-        bool did = remove_garbage();
-        ready_.clear();
-        for (auto* stream : streams()) did |= write_stream(*stream);
-        did |= sync_directory();
-        hand_on();
-        return did;
+        return or_terminate([&] { return take_step(); });
     }
 
     /// How long until a step may have something to do.
@@ -65,6 +58,17 @@ private:
         typename C::Counts counts;
         bool is_final;
     };
+
+    bool take_step() {
+        const Lock one_at_a_time{stepping_};
+        now_ = state_.now();
+        bool did = remove_garbage();
+        ready_.clear();
+        for (auto* stream : streams()) did |= write_stream(*stream);
+        did |= sync_directory();
+        hand_on();
+        return did;
+    }
 
     std::vector<StreamState<C>*> streams() {
         const Lock lock{state_.mutex};
@@ -122,35 +126,52 @@ private:
                 object->index.counts(), object->has_ended};
     }
 
-    /// @returns whether the file has taken all up to `target`
+    /// @returns whether all up to `target` is with the kernel
     bool write_until(StreamState<C>& stream, const Object& object, std::uint64_t target) {
         if (!object->file && !create(stream, object)) return false;
         while (object->written < target) {
-            ByteView bytes;
-            {
-                const Lock lock{state_.mutex};
-                bytes = object->bytes.peek(object->written);
-            }
-            bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), target - object->written));
-            auto taken = object->file->append(bytes);
-            if (!taken) {
-                retry_or_give_up(stream, object, taken.error().about(object->id));
-                return false;
-            }
-            object->digests.update(bytes.first(*taken));
-            object->keep_tail(bytes.first(*taken));
-            recovered(*object);
-            const Lock lock{state_.mutex};
-            object->written += *taken;
-            state_.progress.notify_all();
+            if (object->taken < target && !append(stream, object, target)) return false;
+            if (object->taken < target && object->taken - object->written < flush_window) continue;
+            if (!flush(stream, object)) return false;
         }
+        return true;
+    }
+
+    bool append(StreamState<C>& stream, const Object& object, std::uint64_t target) {
+        ByteView bytes;
+        {
+            const Lock lock{state_.mutex};
+            bytes = object->bytes.peek(object->taken);
+        }
+        bytes = bytes.first(std::min<std::uint64_t>(bytes.size(), target - object->taken));
+        auto taken = object->file->append(bytes);
+        if (!taken) {
+            retry_or_give_up(stream, object, taken.error().about(object->id));
+            return false;
+        }
+        object->digests.update(bytes.first(*taken));
+        object->keep_tail(bytes.first(*taken));
+        object->taken += *taken;
+        return true;
+    }
+
+    /// A file may hold back what it has taken; until then only memory has it.
+    bool flush(StreamState<C>& stream, const Object& object) {
+        if (auto flushed = object->file->flush(); !flushed) {
+            retry_or_give_up(stream, object, flushed.error().about(object->id));
+            return false;
+        }
+        recovered(*object);
+        const Lock lock{state_.mutex};
+        object->written = object->taken;
+        state_.progress.notify_all();
         return true;
     }
 
     bool create(StreamState<C>& stream, const Object& object) {
         auto file = state_.directory.create(object->id);
         if (file) {
-            object->file = wrap<typename C::File>(std::move(*file));
+            object->file = wrap<typename C::File>(std::move(*file), state_.writeback);
             recovered(*object);
             state_.policy.observer.on_created(object->id);
             return true;

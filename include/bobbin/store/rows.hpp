@@ -73,6 +73,21 @@ struct StreamOptions {
     Bytes retain = no_limit;  ///< the most its objects may take on disk; 0 is refused
 };
 
+namespace detail {
+
+/// Whether it is rows that contradict something, the program's or the store's, and not a disk.
+constexpr bool is_refusal(const Error& error) noexcept {
+    switch (error.kind()) {
+        case ErrorKind::bad_input:
+        case ErrorKind::stale:
+        case ErrorKind::corrupt: return true;
+        case ErrorKind::permanent: return error.domain == Domain::bobbin;
+        default: return false;
+    }
+}
+
+}  // namespace detail
+
 struct StreamRow {
     StreamId id;
     std::string name;
