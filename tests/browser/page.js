@@ -91,6 +91,7 @@ try {
   seen.played = await page.evaluate(deadline => new Promise((resolve, reject) => {
     const video = document.querySelector('video'), played = [];
     setTimeout(() => reject(new Error(`only ${played.length} frames came`)), deadline);
+    video.playbackRate = 0.25;  // a callback that comes late would see the next frame
     const next = (now, {mediaTime}) => {
       try {
         played.push({time: mediaTime, frame: window.shownFrame()});
