@@ -341,10 +341,10 @@ std::vector<EngineScenario> engine_scenarios() {
                        life.data.plan().add({testing::Call::sync_directory, 1});
                        life.syncer->step();
                        life.data.plan().add({testing::Call::sync, 1, true});
-                       for (int i = 0; i < 18; ++i) {
+                       for (int i = 0; i < 30; ++i) {
                            life.syncer->step();
                            life.clock.advance(6s);
-                           life.committer->step();
+                           if (i == 4) life.committer->step();  // then the store lags
                        }
                        (void)writer.end();
                        life.data.plan().clear();

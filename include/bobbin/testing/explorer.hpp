@@ -28,6 +28,7 @@ struct ExploreOptions {
     std::uint64_t exhaustive_limit = 2000;  ///< states of a barrier up to which all are taken
     std::uint64_t samples = 200;            ///< random ones of a larger barrier
     std::uint64_t seed = 1;
+    /// At most; those of the run get one part in `depth` of it, shared out over all its barriers.
     std::uint64_t max_states = std::numeric_limits<std::uint64_t>::max();
     unsigned shard = 0;  ///< of `shards` parts, to explore in several processes
     unsigned shards = 1;
@@ -117,7 +118,7 @@ private:
         bool power_cut = false;
         std::string path;
     };
-    /// The new states that one barrier offers.
+    /// A barrier, and the new states that it offers.
     struct Point {
         std::uint64_t barrier = 0;
         std::shared_ptr<const CrashSpace> space;
@@ -132,34 +133,52 @@ private:
 
     void look(const SimDisk& disk, const Promise& promise, Barriers& barriers) {
         const auto number = barriers.count++;
-        if (report_.truncated) return;
-        auto space = std::make_shared<const CrashSpace>(
-            disk, CrashSpaceOptions{options_.garbage, is_opaque_});
-        Point point{number, space, promise, {}};
-        if (options_.replay) {
-            const auto& wanted = replayed_.at(barriers.life.depth);
-            if (wanted.barrier == number) point.choices.push_back(wanted.choice);
-        } else {
-            collect(point, barriers.life);
-        }
-        if (!point.choices.empty()) barriers.points.push_back(std::move(point));
+        const auto depth = barriers.life.depth;
+        if (options_.replay ? replayed_.at(depth).barrier != number : depth != 0 && is_full()) return;
+        barriers.points.push_back({number,
+                                   std::make_shared<const CrashSpace>(
+                                       disk, CrashSpaceOptions{options_.garbage, is_opaque_}),
+                                   promise,
+                                   {}});
     }
 
-    void collect(Point& point, const Life& life) {
+    bool is_full() const noexcept { return seen_.size() >= options_.max_states; }
+
+    void collect_all(Barriers& barriers) {
+        const auto& life = barriers.life;
+        auto left = barriers.points.size();
+        for (auto& point : barriers.points) {
+            if (options_.replay)
+                point.choices.push_back(replayed_.at(life.depth).choice);
+            else
+                collect(point, life, life.depth == 0 ? share(left--) : options_.max_states);
+        }
+    }
+
+    /// Of the states that are left, for one of `barriers`: the last are as good as the first.
+    std::uint64_t share(std::size_t barriers) const noexcept {
+        const auto most = options_.max_states / std::max(options_.depth, 1u);
+        return most > seen_.size() ? (most - seen_.size()) / barriers + 1 : 1;
+    }
+
+    void collect(Point& point, const Life& life, std::uint64_t most) {
         const auto depth = static_cast<std::uint8_t>(life.depth + 1);
         if (options_.kills) {
             if (is_new(killed(*point.space), point.promise, life.power_cut, true, depth))
                 point.choices.push_back({});
         }
+        bool is_cut = false;
         const bool all = point.space->each(
             options_.exhaustive_limit, options_.samples, options_.seed ^ (point.barrier << 8),
             [&](const CrashChoice& choice) {
-                if (report_.truncated) return;
+                is_cut = is_cut || is_full() || point.choices.size() >= most;
+                if (is_cut) return;
                 ++report_.raw_states;
                 if (is_new(point.space->state(choice), point.promise, true, false, depth))
                     point.choices.push_back(choice);
             });
-        if (all && life.depth == 0) ++report_.exhaustive_barriers;
+        if (is_cut) report_.truncated = true;
+        if (all && !is_cut && life.depth == 0) ++report_.exhaustive_barriers;
     }
 
     bool is_new(const SimDisk& state, const Promise& promise, bool power_cut, bool kill,
@@ -173,7 +192,6 @@ private:
             return false;
         const auto seen = seen_.note(hash, depth);
         if (seen == detail::SeenSet::Seen::never) ++report_.distinct_states;
-        if (seen_.size() >= options_.max_states) report_.truncated = true;
         return seen != detail::SeenSet::Seen::already;
     }
 
@@ -185,6 +203,7 @@ private:
     }
 
     void visit_all(Barriers& barriers) {
+        collect_all(barriers);
         for (auto& point : barriers.points) {
             for (const auto& choice : point.choices) visit(point, choice, barriers.life);
             point = {};
