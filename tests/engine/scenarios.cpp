@@ -240,7 +240,7 @@ std::vector<EngineScenario> engine_scenarios() {
                        append(writer, 0);
                        (void)writer.end();
                        // Enough that its file is made before its end.
-                       for (std::size_t n = 3; n < 27; ++n) append(writer, n);
+                       for (std::size_t n = 3; n < 9; ++n) append(writer, n);
                        life.data.plan().add({testing::Call::sync, 1});
                        for (int i = 0; i < 3; ++i) {
                            life.syncer->step();
@@ -337,11 +337,11 @@ std::vector<EngineScenario> engine_scenarios() {
                        append(writer, 0);
                        (void)writer.end();
                        // The second has its file before the first has its row.
-                       for (std::size_t n = 3; n < 27; ++n) append(writer, n);
+                       for (std::size_t n = 3; n < 9; ++n) append(writer, n);
                        life.data.plan().add({testing::Call::sync_directory, 1});
                        life.syncer->step();
                        life.data.plan().add({testing::Call::sync, 1, true});
-                       for (int i = 0; i < 30; ++i) {
+                       for (int i = 0; i < 24; ++i) {
                            life.syncer->step();
                            life.clock.advance(6s);
                            if (i == 4) life.committer->step();  // then the store lags

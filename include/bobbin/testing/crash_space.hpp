@@ -96,11 +96,12 @@ public:
             f(with(with(fresh, i, 0), j, 0));
             f(with(with(old, i, fresh[i]), j, fresh[j]));
         };
-        if (axes_.size() <= most_axes_for_pairs) {
+        if (const auto most = pairs_for_each_sample * samples;
+            axes_.size() * (axes_.size() - 1) / 2 <= most) {
             for (std::size_t i = 0; i < axes_.size(); ++i)
                 for (std::size_t j = i + 1; j < axes_.size(); ++j) pair(i, j);
         } else {
-            for (std::size_t n = 0; n < most_axes_for_pairs * most_axes_for_pairs / 2; ++n)
+            for (std::uint64_t n = 0; n < most; ++n)
                 pair(random() % axes_.size(), random() % axes_.size());
         }
         for (std::uint64_t n = 0; n < samples; ++n) {
@@ -113,7 +114,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t most_axes_for_pairs = 64;
+    static constexpr std::uint64_t pairs_for_each_sample = 10;
 
     struct Axis {
         std::uint16_t versions = 1;
