@@ -8,10 +8,12 @@
 #include <bobbin/testing/failures.hpp>
 #include <bobbin/testing/sim_fs.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
