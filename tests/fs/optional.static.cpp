@@ -11,8 +11,8 @@ using namespace bobbin;
 using testing::FaultyFs, testing::SimFs, testing::TracingFs;
 
 template <class Fs>
-constexpr bool has_all = WritesBack<Fs> && DropsCache<Fs> && CountsCache<Fs> && Preallocates<Fs> &&
-                         Reopens<Fs> && Adopts<Fs> && KnowsType<Fs>;
+constexpr bool has_all = WritesBack<Fs> && DropsCache<Fs> && ReadsAhead<Fs> && CountsCache<Fs> &&
+                         Preallocates<Fs> && Reopens<Fs> && Adopts<Fs> && KnowsType<Fs>;
 static_assert(has_all<PosixFs> && has_all<SimFs> && has_all<TracingFs<FaultyFs<SimFs>>>);
 static_assert(WritesUncached<PosixFs> && WritesUncached<SimFs> &&
               WritesUncached<FaultyFs<PosixFs>>);
@@ -22,6 +22,7 @@ struct Bare : PosixFs {
     void start_writeback() = delete;
     void wait_writeback() = delete;
     void drop_cache() = delete;
+    void read_ahead() = delete;
     void cache_status() = delete;
     void preallocate() = delete;
     void reopen() = delete;
@@ -29,7 +30,7 @@ struct Bare : PosixFs {
     void type() = delete;
     void write_uncached() = delete;
 };
-static_assert(FileSystem<Bare> && !WritesBack<Bare> && !DropsCache<Bare> && !CountsCache<Bare> &&
+static_assert(FileSystem<Bare> && !WritesBack<Bare> && !DropsCache<Bare> && !ReadsAhead<Bare> && !CountsCache<Bare> &&
               !Preallocates<Bare> && !Reopens<Bare> && !Adopts<Bare> && !KnowsType<Bare> &&
               !WritesUncached<Bare>);
 template <class F>

@@ -75,6 +75,7 @@ struct CacheStatus {
 /// | `fs.start_writeback(h, offset, size)` | `Result<void>` | dirty pages of the range go on their way to the disk; may wait for its queue | each window ends with a sync |
 /// | `fs.wait_writeback(h, offset, size)` | `Result<void>` | those on their way have arrived, and may be those written again meanwhile; a write error is told once for each open file description | as above |
 /// | `fs.drop_cache(h, offset, size)` | `Result<void>` | clean pages that lie in the range leave the cache | the kernel reclaims them |
+/// | `fs.read_ahead(h, offset, size)` | `Result<void>` | pages of the range are on their way into the cache; what lies past the end of the file is ignored | the kernel reads ahead by itself |
 /// | `fs.cache_status(h, offset, size)` | `Result<CacheStatus>` | counted by the kernel | not known |
 /// | `fs.preallocate(h, size)` | `Result<void>` | blocks up to `size` are there, the file's size stays; `truncate` to the file's size gives them back | blocks come with the bytes |
 /// | `fs.write_uncached(h, from, offset)` | `Result<std::size_t>` | `write_at` whose pages leave the cache as soon as they are on disk | `write_at` |
@@ -115,6 +116,10 @@ concept WritesBack = requires(Fs& fs, FileHandle h, std::uint64_t n) {
 template <class Fs>
 concept DropsCache = requires(Fs& fs, FileHandle h, std::uint64_t n) {
     { fs.drop_cache(h, n, n) } noexcept -> std::same_as<Result<void>>;
+};
+template <class Fs>
+concept ReadsAhead = requires(Fs& fs, FileHandle h, std::uint64_t n) {
+    { fs.read_ahead(h, n, n) } noexcept -> std::same_as<Result<void>>;
 };
 template <class Fs>
 concept CountsCache = requires(Fs& fs, FileHandle h, std::uint64_t n) {

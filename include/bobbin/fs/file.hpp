@@ -139,6 +139,11 @@ public:
     {
         return fs_->drop_cache(handle_, offset, size);
     }
+    Result<void> read_ahead(std::uint64_t offset, std::uint64_t size) noexcept
+        requires ReadsAhead<Fs>
+    {
+        return fs_->read_ahead(handle_, offset, size);
+    }
     Result<CacheStatus> cache_status(std::uint64_t offset = 0, std::uint64_t size = 0) const noexcept
         requires CountsCache<Fs>
     {

@@ -186,9 +186,10 @@ public:
                               SYNC_FILE_RANGE_WAIT_AFTER);
     }
     Result<void> drop_cache(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
-        const int error = ::posix_fadvise(h, static_cast<off_t>(offset), static_cast<off_t>(size),
-                                          POSIX_FADV_DONTNEED);
-        return optional(error, Operation::drop_cache);
+        return advise(h, offset, size, POSIX_FADV_DONTNEED, Operation::drop_cache);
+    }
+    Result<void> read_ahead(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return advise(h, offset, size, POSIX_FADV_WILLNEED, Operation::read);
     }
 
     /// @errors `not_supported` also where a sandbox refuses to count
@@ -261,6 +262,11 @@ private:
         const bool done = ::sync_file_range(h, static_cast<off_t>(offset), static_cast<off_t>(size),
                                             flags) == 0;
         return optional(done ? 0 : errno, Operation::write_back);
+    }
+    static Result<void> advise(FileHandle h, std::uint64_t offset, std::uint64_t size, int advice,
+                               Operation operation) noexcept {
+        return optional(::posix_fadvise(h, static_cast<off_t>(offset), static_cast<off_t>(size), advice),
+                        operation);
     }
     /// The answer of a call that not every kernel and file system has.
     static Result<void> optional(int error, Operation operation) noexcept {

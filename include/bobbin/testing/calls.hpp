@@ -29,6 +29,7 @@ enum class Call : std::uint8_t {
     start_writeback,
     wait_writeback,
     drop_cache,
+    read_ahead,
     cache_status,
     preallocate,
     write_uncached,
@@ -36,13 +37,13 @@ enum class Call : std::uint8_t {
     adopt,
     type,
 };
-inline constexpr std::size_t call_count = 24;
+inline constexpr std::size_t call_count = 25;
 
 constexpr std::string_view name_of(Call call) noexcept {
     constexpr std::string_view names[call_count] = {
         "open_root",      "open",   "create", "close", "read",   "write", "truncate", "sync",
         "sync_directory", "remove", "rename", "list",  "status", "space", "lock",
-        "start_writeback", "wait_writeback", "drop_cache", "cache_status", "preallocate",
+        "start_writeback", "wait_writeback", "drop_cache", "read_ahead", "cache_status", "preallocate",
         "write_uncached", "reopen", "adopt", "type"};
     return names[static_cast<std::size_t>(call)];
 }
@@ -53,7 +54,7 @@ constexpr Operation operation_of(Call call) noexcept {
         Operation::read,           Operation::write,  Operation::truncate, Operation::sync,
         Operation::sync_directory, Operation::remove, Operation::rename,   Operation::list,
         Operation::stat,           Operation::space,  Operation::lock,
-        Operation::write_back,     Operation::write_back, Operation::drop_cache, Operation::stat,
+        Operation::write_back,     Operation::write_back, Operation::drop_cache, Operation::read, Operation::stat,
         Operation::preallocate,    Operation::write,  Operation::open,     Operation::open,
         Operation::stat};
     return operations[static_cast<std::size_t>(call)];

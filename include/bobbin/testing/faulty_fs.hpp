@@ -164,6 +164,11 @@ public:
     {
         return run(Call::drop_cache, [&] { return fs_.drop_cache(h, offset, size); });
     }
+    Result<void> read_ahead(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires ReadsAhead<Fs>
+    {
+        return run(Call::read_ahead, [&] { return fs_.read_ahead(h, offset, size); });
+    }
     Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
                                      std::uint64_t size) noexcept
         requires CountsCache<Fs>

@@ -188,6 +188,9 @@ public:
     void drop_cache(Inode inode, std::uint64_t offset, std::uint64_t size) {
         used_chunks_ -= pages(inode).drop_cache(offset, size);
     }
+    void read_ahead(Inode inode, std::uint64_t offset, std::uint64_t size) {
+        pages(inode).read_ahead(offset, size);
+    }
     CacheStatus cache_status(Inode inode, std::uint64_t offset, std::uint64_t size) const {
         return detail::SimPages{nodes_.at(inode), options_.chunk}.cache_status(offset, size);
     }

@@ -33,7 +33,8 @@ inline std::string to_string(const TracedCall& call) {
         text += " at " + std::to_string(call.offset) + " size " + std::to_string(call.size) +
                 " done " + std::to_string(call.done);
     if (call.call == Call::start_writeback || call.call == Call::wait_writeback ||
-        call.call == Call::drop_cache || call.call == Call::cache_status)
+        call.call == Call::drop_cache || call.call == Call::read_ahead ||
+        call.call == Call::cache_status)
         text += " at " + std::to_string(call.offset) + " size " + std::to_string(call.size);
     if (call.call == Call::truncate || call.call == Call::preallocate)
         text += " to " + std::to_string(call.size);
@@ -158,6 +159,12 @@ public:
     {
         return traced({Call::drop_cache, about(h), {}, offset, size},
                       fs_.drop_cache(h, offset, size));
+    }
+    Result<void> read_ahead(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept
+        requires ReadsAhead<Fs>
+    {
+        return traced({Call::read_ahead, about(h), {}, offset, size},
+                      fs_.read_ahead(h, offset, size));
     }
     Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
                                      std::uint64_t size) noexcept

@@ -47,6 +47,13 @@ Result<void> drop_cache(F& file, std::uint64_t offset, std::uint64_t size) noexc
         return not_supported(Operation::drop_cache);
 }
 template <class F>
+Result<void> read_ahead(F& file, std::uint64_t offset, std::uint64_t size) noexcept {
+    if constexpr (requires { file.read_ahead(offset, size); })
+        return file.read_ahead(offset, size);
+    else
+        return not_supported(Operation::read);
+}
+template <class F>
 Result<CacheStatus> cache_status(const F& file, std::uint64_t offset, std::uint64_t size) noexcept {
     if constexpr (requires { file.cache_status(offset, size); })
         return file.cache_status(offset, size);

@@ -168,6 +168,10 @@ private:
             done(fs_.drop_cache(file, 0, 0), "pages are dropped");
             refused(fs_.drop_cache(no_file, 0, 0), EBADF, "a closed handle drops nothing");
         }
+        if constexpr (ReadsAhead<Fs>) {
+            done(fs_.read_ahead(file, 4096, 1 << 20), "pages past the end are not asked for");
+            refused(fs_.read_ahead(no_file, 0, 0), EBADF, "a closed handle reads nothing ahead");
+        }
         expect(holds(file, text), "what was dropped is read from the disk");
         if constexpr (WritesUncached<Fs>) {
             const auto wrote = fs_.write_uncached(file, as_bytes("uncached"), 0);

@@ -41,6 +41,12 @@ public:
             return {};
         });
     }
+    Result<void> read_ahead(FileHandle h, std::uint64_t offset, std::uint64_t size) noexcept {
+        return self().on_pages(h, Operation::read, [&](auto& handle) -> Result<void> {
+            disk().read_ahead(handle.inode, offset, size);
+            return {};
+        });
+    }
     Result<CacheStatus> cache_status(FileHandle h, std::uint64_t offset,
                                      std::uint64_t size) noexcept {
         return self().on_pages(h, Operation::stat, [&](auto& handle) -> Result<CacheStatus> {

@@ -78,6 +78,9 @@ public:
         }
         return status;
     }
+    void read_ahead(std::uint64_t offset, std::uint64_t size) {
+        note_read(offset, static_cast<std::size_t>(end_of(offset, size) - offset));
+    }
     /// Reading brings pages back.
     void note_read(std::uint64_t offset, std::size_t size) {
         auto& dropped = node_.dropped;
