@@ -3,6 +3,7 @@
 
 #include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/digest/blocks.hpp>
+#include <bobbin/file/detail/read_pacer.hpp>
 #include <bobbin/fs/directory.hpp>
 #include <bobbin/store/rows.hpp>
 
@@ -66,6 +67,7 @@ struct CheckSummary {
 
 struct CheckOptions {
     bool read_data = false;  ///< read all bytes and compare digests
+    ReadOptions reading{.read_ahead = Bytes{4 << 20}, .drops_behind = true};
     /// Called after each object.
     void (*on_progress)(const CheckSummary&, void*) = nullptr;
     void* context = nullptr;
@@ -231,11 +233,14 @@ private:
     }
 
     template <class File>
-    void check_data(const ObjectRow& row, const File& file, ByteView digests) {
+    void check_data(const ObjectRow& row, File& file, ByteView digests) {
+        file::detail::ReadPacer pacer{options_.reading, row.size.value};
         for (std::uint64_t start = 0; start < row.size.value; start += digest_block_size) {
             buffer_.resize(static_cast<std::size_t>(
                 std::min<std::uint64_t>(digest_block_size, row.size.value - start)));
+            pacer.before(file, start, start + buffer_.size());
             auto got = file.read_at(buffer_, start);
+            pacer.after(file, start, start + buffer_.size());
             if (!got) {
                 tell(Disagreement::unreadable, row.id, got.error());
                 continue;

@@ -3,6 +3,7 @@
 
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/digest/blocks.hpp>
+#include <bobbin/file/detail/read_pacer.hpp>
 #include <bobbin/index/formats.hpp>
 
 #include <memory>
@@ -20,11 +21,12 @@ template <class File, class Digest>
 class StoredObject {
 public:
     StoredObject(ObjectRow row, File file, std::vector<std::byte> index,
-                 std::vector<std::byte> digests)
+                 std::vector<std::byte> digests, const ReadOptions& options = {})
         : row_{std::move(row)}, file_{std::move(file)}, index_{std::move(index)},
           digests_{std::move(digests)},
           is_checked_(static_cast<std::size_t>((row_.size.value + digest_block_size - 1) /
-                                               digest_block_size)) {}
+                                               digest_block_size)),
+          pacer_{options, row_.size.value} {}
 
     const ObjectRow& row() const noexcept { return row_; }
     Bytes size() const noexcept { return row_.size; }
@@ -41,7 +43,7 @@ public:
             std::min<std::uint64_t>(to.size(), row_.size.value - offset)));
         for (std::size_t done = 0; done < to.size();) {
             const auto at = offset + done;
-            if (auto loaded = load(static_cast<std::size_t>(at / digest_block_size)); !loaded)
+            if (auto loaded = load_in_turn(static_cast<std::size_t>(at / digest_block_size)); !loaded)
                 return loaded.error();
             const auto part =
                 ByteView{buffer_}.subspan(static_cast<std::size_t>(at % digest_block_size));
@@ -85,6 +87,7 @@ public:
     Result<void> check(std::uint64_t offset, std::uint64_t size) {
         if (offset > row_.size.value || size > row_.size.value - offset)
             return Error{Errc::out_of_range, Operation::verify, row_.id};
+        pacer_.before(file_, offset, offset + size);
         if constexpr (Digest::size != 0) {
             if (size == 0) return {};
             const auto last = static_cast<std::size_t>((offset + size - 1) / digest_block_size);
@@ -95,7 +98,22 @@ public:
         return {};
     }
 
+    /// What was checked is sent, and needed no more: see `ReadOptions::drops_behind`.
+    void sent(std::uint64_t offset, std::uint64_t size) noexcept {
+        pacer_.after(file_, offset, offset + size);
+    }
+
 private:
+    Result<void> load_in_turn(std::size_t block) {
+        if (loaded_ == block) return {};
+        const std::uint64_t start = std::uint64_t{block} * digest_block_size;
+        const auto end = std::min(start + digest_block_size, row_.size.value);
+        pacer_.before(file_, start, end);
+        auto loaded = load(block);
+        pacer_.after(file_, start, end);
+        return loaded;
+    }
+
     /// Brings a block into the buffer, checked.
     Result<void> load(std::size_t block) {
         if (loaded_ == block) return {};
@@ -125,6 +143,7 @@ private:
     std::vector<bool> is_checked_;
     std::vector<std::byte> buffer_;      ///< the block that was loaded last
     std::optional<std::size_t> loaded_;  ///< its number
+    file::detail::ReadPacer pacer_;
 };
 
 /// What a growing object held when it was asked: whole records only.
@@ -144,7 +163,8 @@ namespace detail {
 /// @errors `object_unknown`, `format_unknown`, `store_invariant`; of the directory and the store
 template <class C, class Known>
 Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_stored(
-    const typename C::Directory& directory, typename C::Store& store, ObjectId id) {
+    const typename C::Directory& directory, typename C::Store& store, ObjectId id,
+    const ReadOptions& options) {
     auto row = store.object(id);
     if (!row) return row.error();
     if (!*row || (*row)->state != ObjectState::committed)
@@ -162,7 +182,7 @@ Result<StoredObject<typename C::Directory::File, typename C::Digest>> open_store
     auto file = directory.open(id);
     if (!file) return file.error();
     return StoredObject<typename C::Directory::File, typename C::Digest>{
-        **row, std::move(*file), std::move(*index), std::move(*digests)};
+        **row, std::move(*file), std::move(*index), std::move(*digests), options};
 }
 
 }  // namespace detail
@@ -195,11 +215,12 @@ public:
         return open_read_only(std::move(*directory), store);
     }
 
+    /// @param options for exports and checks, which must not push everybody else's pages out
     /// @tparam Known the index formats that the caller can decode
     /// @errors `object_unknown` (not committed), `format_unknown`; of the directory and the store
     template <class Known = Formats<typename C::Index>>
-    Result<Object> open(ObjectId id) const {
-        return detail::open_stored<C, Known>(*directory_, *store_, id);
+    Result<Object> open(ObjectId id, const ReadOptions& options = {}) const {
+        return detail::open_stored<C, Known>(*directory_, *store_, id, options);
     }
 
     /// Everything of `stream` that is not committed yet, oldest first.

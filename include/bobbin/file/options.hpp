@@ -36,7 +36,7 @@ private:
     std::atomic<std::uint64_t> files_{0};
 };
 
-/// What a file wrapper is told. No option changes what is on disk in the end.
+/// How a file is written back. No option changes what is on disk in the end.
 struct WritebackOptions {
     static constexpr Bytes smallest_cap = Bytes{256 << 10};
 
@@ -47,6 +47,12 @@ struct WritebackOptions {
     Bytes expected_size{};                      ///< blocks are allocated up to here; 0: none
     std::shared_ptr<WritebackBudget> budget{};  ///< instead of `cap`
     bool measures_residue = true;               ///< count the cached pages after each sync
+};
+
+/// How a file is read. No option changes what is read.
+struct ReadOptions {
+    Bytes read_ahead{};         ///< asked for ahead of a read in order, up to the end; 0: as the kernel decides
+    bool drops_behind = false;  ///< what was not cached before leaves the cache once it is read
 };
 
 }  // namespace bobbin
