@@ -1,7 +1,9 @@
 // What the file wrappers cost and keep, each way to write a file in turn: throughput, the time of a call, the final sync,
 // and the bytes that are dirty and cached, as the kernel counts them. A figure that misses its gate says so.
 //
-//   bench_file_wrappers [--size MiB] [--repeat N] [--place FOLDER] [--mode NAME ...] [fast|small|patch|slow|hot|faults ...]
+//   bench_file_wrappers [--size MiB] [--repeat N] [--place FOLDER] [--trace FILE] [--mode NAME ...] [fast|small|patch|slow|hot|faults ...]
+//
+// A trace is what plot_file_wrappers.py draws: of each mode at 80 MB/s, how long each write took, and what was dirty.
 #include <bobbin/file/auto.hpp>
 #include <bobbin/file/background.hpp>
 #include <bobbin/file/nfs_skip.hpp>
@@ -24,12 +26,14 @@
 #include <thread>
 #include <vector>
 
+#include "disks.hpp"
 #include "older_writeback.hpp"
-#include "support/disks.hpp"
+
 #include "support/file_modes.hpp"
 
 using namespace bobbin;
 using namespace benchmarks;
+using bobbin_tests::ThrottledDisk, bobbin_tests::MemoryGroup, bobbin_tests::bytes_read_from_disk;
 using namespace std::chrono_literals;
 using Seconds = std::chrono::duration<double>;
 
@@ -46,10 +50,14 @@ struct Work {
     bool is_sampled = false;  // by a thread that asks the kernel, which costs time
 };
 
+// What a value was at a time, in seconds from the start.
+using Series = std::vector<std::pair<double, double>>;
+
 struct Run {
     double throughput = 0;                                     // MB/s, the sync included
     double p50 = 0, p99 = 0, p999 = 0, longest = 0, sync = 0;  // ms
     double dirty = 0, cached = 0, left = 0;                    // MiB
+    Series calls_over_time, dirty_over_time;                   // ms, MiB; where sampled
 };
 
 double now() { return Seconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
@@ -70,18 +78,26 @@ public:
     explicit Sampler(const PosixFile& file)
         : file_{std::move(*file.reopen())}
         , thread_{[this](std::stop_token stop) {
+            const auto start = now();
             while (!stop.stop_requested()) {
                 if (const auto status = file_.cache_status()) {
-                    dirty = std::max(dirty.load(), in_mib(status->dirty + status->writeback));
+                    const auto not_on_disk = in_mib(status->dirty + status->writeback);
+                    over_time_.emplace_back(now() - start, not_on_disk);
+                    dirty = std::max(dirty.load(), not_on_disk);
                     cached = std::max(cached.load(), in_mib(status->cached));
                 }
                 std::this_thread::sleep_for(5ms);
             }
         }} {}
     std::atomic<double> dirty = 0, cached = 0;
+    Series stop() {
+        thread_ = {};
+        return std::move(over_time_);
+    }
 
 private:
     PosixFile file_;
+    Series over_time_;
     std::jthread thread_;
 };
 
@@ -95,6 +111,7 @@ void patch(F& file, std::uint64_t offset) {
 template <class F>
 Run write(F file, const Work& work) {
     static const std::vector<std::byte> bytes(16 * mib, std::byte{0x5a});
+    Run run;
     std::optional<Sampler> sampler;
     if (work.is_sampled) sampler.emplace(lowest_layer(file));
     std::vector<double> calls;
@@ -107,11 +124,11 @@ Run write(F file, const Work& work) {
         if (work.patch_every != 0 && (at + work.call) % work.patch_every == 0)
             patch(file, at + work.call - work.patch_every);
         calls.push_back((now() - before) * 1e3);
+        if (work.is_sampled) run.calls_over_time.emplace_back(before - start, calls.back());
     }
     const auto written = now();
     if (auto synced = file.sync(); !synced) die("sync", synced.error());
     const auto end = now();
-    Run run;
     run.sync = (end - written) * 1e3;
     run.throughput = static_cast<double>(work.size) / 1e6 / (end - start);
     std::ranges::sort(calls);
@@ -120,7 +137,10 @@ Run write(F file, const Work& work) {
     };
     run.p50 = at(0.5), run.p99 = at(0.99), run.p999 = at(0.999), run.longest = calls.back();
     if (const auto status = lowest_layer(file).cache_status()) run.left = in_mib(status->cached);
-    if (sampler) run.dirty = sampler->dirty, run.cached = sampler->cached;
+    if (sampler) {
+        run.dirty_over_time = sampler->stop();
+        run.dirty = sampler->dirty, run.cached = sampler->cached;
+    }
     (void)file.close();
     return run;
 }
@@ -293,7 +313,19 @@ void patches(const std::string& place, unsigned repeat) {
     }
 }
 
-void slow(const std::string& place, std::uint64_t size) {
+bool write_trace(const std::string& path, const std::map<std::string, Run>& runs) {
+    auto* file = std::fopen(path.c_str(), "w");
+    if (!file) return false;
+    std::fputs("mode,what,seconds,value\n", file);
+    for (const auto& [name, run] : runs)
+        for (const auto& [what, series] :
+             {std::pair{"call_ms", &run.calls_over_time}, {"dirty_mib", &run.dirty_over_time}})
+            for (const auto& [at, value] : *series)
+                std::fprintf(file, "%s,%s,%.4f,%.4g\n", name.c_str(), what, at, value);
+    return std::fclose(file) == 0;
+}
+
+void slow(const std::string& place, std::uint64_t size, const std::string& trace) {
     for (const std::uint64_t speed : {80, 200}) {
         const auto bytes = speed == 80 ? std::min(size, 1024 * mib) : size;
         const ThrottledDisk disk{place, bytes + 512 * mib, speed * 1'000'000};
@@ -304,9 +336,13 @@ void slow(const std::string& place, std::uint64_t size) {
         }
         Bench bench{disk.place(), 1};
         auto runs =
-            bench.run({"plain", "older", "o_direct", "writeback", "uncached", "background", "ring"},
+            bench.run(speed == 80 ? all_names
+                                  : std::vector<std::string>{"plain", "older", "writeback",
+                                                             "uncached", "background", "ring"},
                       {.size = bytes});
         print(part, runs);
+        if (speed == 80 && !trace.empty() && !write_trace(trace, runs))
+            std::perror(trace.c_str()), std::exit(1);
         for (const auto* name : {"writeback", "uncached", "background", "ring"}) {
             if (!runs.contains(name)) continue;
             const auto gate = "gate " + part + ' ' + name;
@@ -440,7 +476,7 @@ void faults() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::string place = ".";
+    std::string place = ".", trace;
     unsigned repeat = 3;
     std::uint64_t size = 6144 * mib;
     std::vector<std::string> parts;
@@ -452,6 +488,8 @@ int main(int argc, char** argv) {
             repeat = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
         else if (word == "--place" && i + 1 < argc)
             place = argv[++i];
+        else if (word == "--trace" && i + 1 < argc)
+            trace = argv[++i];
         else if (word == "--mode" && i + 1 < argc)
             only.emplace_back(argv[++i]);
         else
@@ -480,6 +518,6 @@ int main(int argc, char** argv) {
     if (wanted("patch")) patches(place, repeat);
     if (wanted("fast")) fast(place, repeat, size);
     if (wanted("small")) small_writes(place, repeat);
-    if (wanted("slow")) slow(place, std::min(size, 2048 * mib));
+    if (wanted("slow")) slow(place, size, trace);
     ::rmdir(place.c_str());
 }

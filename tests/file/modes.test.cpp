@@ -15,10 +15,13 @@
 #include <map>
 #include <random>
 
+#include "disks.hpp"
+#include "files.hpp"
 #include "temporary.hpp"
 
 using namespace bobbin;
 using namespace bobbin::testing;
+using bobbin_tests::Files;
 
 namespace {
 
@@ -167,11 +170,43 @@ BOOST_AUTO_TEST_CASE(small_writes_are_put_together) {
     BOOST_TEST(stage.count(Call::write_uncached) == 2);
     BOOST_TEST(file.flush().has_value());
     BOOST_TEST(stage.count(Call::write_uncached) == 3);
+    BOOST_TEST(stage.count(Call::write) == 1);  // of the page that is not full
     BOOST_TEST((read(file) == text));
     BOOST_TEST(
         (file.write_at(as_bytes("HEAD"), 0) && file.append(as_bytes("tail")) && file.sync()));
-    BOOST_TEST(file.next_layer().cache_status()->cached.value == 0u);
+    BOOST_TEST(file.next_layer().cache_status()->cached.value == 4096u);
     BOOST_TEST((read(file) == "HEAD" + text.substr(4) + "tail"));
+}
+
+BOOST_AUTO_TEST_CASE(the_page_that_it_goes_on_in_stays_in_the_cache) {
+    for (const bool uncached : {false, true}) {
+        Stage stage{{.uncached = uncached}};
+        auto lower = stage.file();
+        auto other = *lower.reopen();
+        Auto file{std::move(lower), small};
+        for (int i = 1; i <= 5; ++i) {
+            BOOST_TEST((file.append(as_bytes(text).first(10'000)) && file.flush() && file.sync()));
+            BOOST_TEST(other.cache_status()->cached.value == 4096u);
+        }
+        for (const auto& call : stage.fs.trace().calls())
+            if (call.call == Call::write_uncached) BOOST_TEST((call.offset + call.size) % 4096 == 0u);
+        BOOST_TEST(file.close().has_value());
+        BOOST_TEST(other.cache_status()->cached.value == 0u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(going_on_after_a_sync_reads_nothing_from_the_disk) {
+    const bobbin_tests::TemporaryDirectory place;
+    Files<PosixFs> files{place.path()};
+    const auto read_back = [&](auto file) {
+        const auto before = bobbin_tests::bytes_read_from_disk();
+        for (int i = 0; i < 20; ++i)
+            BOOST_TEST((file.append(as_bytes(text).first(37'777)) && file.flush() && file.sync()));
+        return bobbin_tests::bytes_read_from_disk() - before;
+    };
+    // Now and then a page of the file system's own.
+    BOOST_TEST(read_back(Writeback{files.make(), small}) <= 5 * 4096u);
+    BOOST_TEST(read_back(Uncached{files.make(), small}) <= 5 * 4096u);
 }
 
 BOOST_AUTO_TEST_CASE(at_the_first_refusal_it_goes_on_as_writeback) {

@@ -289,8 +289,12 @@ private:
         const Stop stop{*this};
         Lock lock{w.mutex};
         while (taken < bytes.size()) {
-            const auto rest = std::min(bytes.size() - taken, Worker::most_at_once);
-            const auto least = w.ring_size != 0 ? 1 : std::min<std::size_t>(rest, 64 << 10);
+            const bool patches = w.ring_size == 0 && offset < size_.value;
+            const auto rest = std::min<std::size_t>(
+                bytes.size() - taken, patches ? w.pacer.folio() : Worker::most_at_once);
+            const auto least = w.ring_size != 0 ? 1
+                               : patches        ? counts(offset, rest)
+                                                : std::min<std::size_t>(rest, 64 << 10);
             auto waited = await(lock, options_.writeback.wait_deadline, Operation::append, [&] {
                 if (w.report.fault || w.write_error || w.room(cap()) >= least) return true;
                 if (w.ring_size == 0) w.wanted = least + w.margin();
@@ -300,7 +304,7 @@ private:
             if (!waited) return waited;
             if (w.report.fault) return w.report.fault->error;
             if (auto told = take_error()) return *told;
-            const auto part = bytes.subspan(taken, std::min(rest, w.room(cap())));
+            const auto part = bytes.subspan(taken, patches ? rest : std::min(rest, w.room(cap())));
             auto put = w.ring_size != 0 ? Result<std::size_t>{copy(part, offset)}
                                         : write(lock, part, offset);
             if (!put) return put.error();
@@ -322,22 +326,29 @@ private:
         const auto n = std::min(bytes.size(), w.ring_size - at);
         std::memcpy(w.ring.get() + at, bytes.data(), n);
         w.pending += n;
-        w.push({offset, offset + n});
+        w.push({offset, offset + n}, n);
         return n;
     }
     /// The caller's own write, with the mutex given up.
     Result<std::size_t> write(Lock& lock, ByteView bytes, std::uint64_t offset) noexcept {
         auto& w = *worker_;
-        w.pending += bytes.size();
+        const auto expected = counts(offset, bytes.size());
+        w.pending += expected;
         lock.unlock();
         const bool appends = offset == w.next.size().value;
         auto got = write_below(bytes, offset);
         lock.lock();
         // How much of a failed patch is there is not known: all of it counts.
-        const auto counts = got ? *got : appends ? 0 : bytes.size();
-        w.pending -= bytes.size() - counts;
-        if (counts != 0) w.push({offset, offset + counts});
+        const auto written = got ? *got : appends ? 0 : bytes.size();
+        const auto met = counts(offset, written);
+        w.pending -= expected - met;
+        if (written != 0) w.push({offset, offset + written}, met);
         return got;
+    }
+    /// What `size` bytes at `offset` make dirty.
+    std::size_t counts(std::uint64_t offset, std::size_t size) const noexcept {
+        const ByteRange range{offset, offset + size};
+        return static_cast<std::size_t>(worker_->pacer.widened(range, size_.value).size());
     }
     Result<std::size_t> write_below(ByteView bytes, std::uint64_t offset) noexcept {
         auto& next = worker_->next;

@@ -57,13 +57,15 @@ public:
     }
     /// A page at each end of a range.
     std::uint64_t margin() const noexcept { return 2 * pacer.unit(); }
-    /// The caller holds the mutex.
-    void push(ByteRange range) noexcept {
-        auto& last = ranges[(first + count + most_ranges - 1) % most_ranges];
-        if (count != 0 && last.to == range.from)
-            last.to = range.to;
-        else
-            ranges[(first + count++) % most_ranges] = range;
+    /// The caller holds the mutex. @param counts of `pending`
+    void push(ByteRange range, std::size_t counts) noexcept {
+        auto& last = handed[(first + count + most_ranges - 1) % most_ranges];
+        if (count != 0 && last.range.to == range.from) {
+            last.range.to = range.to;
+            last.counts += counts;
+        } else {
+            handed[(first + count++) % most_ranges] = {range, counts};
+        }
         work.notify_all();
     }
 
@@ -76,9 +78,13 @@ public:
 
     typename T::Mutex mutex;
     typename T::Condition work, progress;
-    std::array<ByteRange, most_ranges> ranges;
+    struct Handed {
+        ByteRange range;
+        std::size_t counts = 0;
+    };
+    std::array<Handed, most_ranges> handed;
     std::size_t first = 0, count = 0;
-    std::size_t pending = 0;        ///< bytes of ranges, and of writes that the caller is in
+    std::size_t pending = 0;  ///< bytes of the ring; else what counts of ranges, and of the caller's write
     std::size_t ring_at = 0;        ///< where the first of them lies in the ring
     std::uint64_t outstanding = 0;  ///< as the worker last told
     FileReport report;              ///< as the worker last told
@@ -141,8 +147,14 @@ private:
     }
 
     void take(Lock& lock) noexcept {
-        auto range = ranges[first];
+        auto [range, counts] = handed[first];
         if (ring_size == 0) {
+            // In slices, so that a window does not become as large as what has piled up.
+            if (counts == range.size()) {
+                counts = std::min(counts, pacer.slice());
+                range.to = range.from + counts;
+                handed[first].counts -= counts;
+            }
             pop(range.size());
             lock.unlock();
             if (pacer.make_room(file(), range, syncing())) pacer.note(range, end);
@@ -166,7 +178,7 @@ private:
         pacer.pace(file(), syncing());
         lock.lock();
         // Only now, as from here on they are counted among what is outstanding.
-        if (ring_size == 0) pending -= static_cast<std::size_t>(range.size());
+        if (ring_size == 0) pending -= counts;
     }
     Result<void> write_out(ByteRange range) noexcept {
         if (!pacer.make_room(file(), range, syncing())) return pacer.report().fault->error;
@@ -189,8 +201,8 @@ private:
         return wrote;
     }
     void pop(std::uint64_t size) noexcept {
-        ranges[first].from += size;
-        if (ranges[first].size() != 0) return;
+        handed[first].range.from += size;
+        if (handed[first].range.size() != 0) return;
         first = (first + 1) % most_ranges;
         --count;
     }

@@ -244,8 +244,8 @@ private:
         std::size_t taken = 0;
         while (taken < bytes.size() && !pacer().has_failed()) {
             const auto rest = bytes.subspan(taken);
-            const auto part = rest.first(std::min(rest.size(), pacer().slice()));
             const auto offset = next_.size().value;
+            const auto part = rest.first(whole_pages(offset, std::min(rest.size(), pacer().slice())));
             if (!make_room({offset, offset + part.size()})) break;
             auto got = pacer().timed(Operation::write, offset, [&] { return append_below(part); });
             if (!got) {
@@ -261,9 +261,15 @@ private:
         return taken;
     }
 
+    /// How much of `size` bytes to write at once. A page that more will be written to is not written past the
+    /// cache: it would have to be read back.
+    std::size_t whole_pages(std::uint64_t offset, std::size_t size) noexcept {
+        const auto part_of_page = static_cast<std::size_t>((offset + size) % pacer().unit());
+        return pacer().mode() == WriteMode::uncached && part_of_page < size ? size - part_of_page : size;
+    }
     Result<std::size_t> append_below(ByteView bytes) noexcept {
         if constexpr (CanWriteUncached<Next>)
-            if (pacer().mode() == WriteMode::uncached) {
+            if (pacer().mode() == WriteMode::uncached && (next_.size().value + bytes.size()) % pacer().unit() == 0) {
                 std::size_t taken = 0;
                 auto wrote = next_.write_uncached_at(bytes, next_.size().value, taken);
                 if (wrote || taken != 0) return taken;

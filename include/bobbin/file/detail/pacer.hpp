@@ -23,6 +23,7 @@ public:
     static constexpr std::uint64_t first_chunk = std::uint64_t{4} << 20;
     static constexpr std::uint64_t smallest_chunk = WritebackOptions::smallest_cap.value / 4;
     static constexpr std::uint64_t largest_uncached = std::uint64_t{1} << 20;
+    static constexpr std::uint64_t largest_folio = std::uint64_t{2} << 20;
     static constexpr std::uint64_t no_tail = 0;
 
     Pacer(const WritebackOptions& with, C clock, O observer) noexcept
@@ -84,6 +85,20 @@ public:
     /// was written; an eighth is kept for that.
     static constexpr std::uint64_t below(std::uint64_t cap) noexcept { return cap - cap / 8; }
 
+    /// The kernel keeps pages in folios, as large as the writes that made them. To patch a byte makes all of its
+    /// folio dirty.
+    /// @source linux/pagemap.h: MAX_PAGECACHE_ORDER
+    std::uint64_t folio() const noexcept {
+        return std::bit_floor(std::min(largest_folio, largest_chunk()));
+    }
+    /// What counts as dirty once `range` is written, of a file that ends at `end`. What was written long
+    /// ago has left the cache, and comes back in small folios.
+    ByteRange widened(ByteRange range, std::uint64_t end) const noexcept {
+        if (range.from >= end || end - range.from > limit() + drop_back) return range;
+        const auto after = (range.to + folio() - 1) / folio() * folio();
+        return {range.from - range.from % folio(), std::max(range.to, std::min(after, end))};
+    }
+
     /// How much may be written before the next call of `pace`.
     std::size_t slice() const noexcept {
         const auto dirty = cells_.dirty();
@@ -98,8 +113,9 @@ public:
         report_.written += Bytes{range.size()};
         report_.back_patches += range.from < end;
         written_ = {std::min(written_.from, range.from), std::max(written_.to, range.to)};
-        const auto counted = widened(range);
-        end_ = std::max({end_, end, range.to});
+        end_ = std::max(end_, end);
+        const auto counted = widened(range, end_);
+        end_ = std::max(end_, range.to);
         if (mode() == WriteMode::plain) return;
         cells_.add(counted);
         count();
@@ -114,7 +130,7 @@ public:
     /// @returns false where an error is latched
     template <class Sync>
     bool make_room(File& file, ByteRange range, Sync&& sync) noexcept {
-        range = widened(range);
+        range = widened(range, end_);
         if (mode() == WriteMode::plain || has_room(range)) return true;
         if (mode() == WriteMode::kick_only) {
             start_window(file, no_tail, sync);
@@ -192,6 +208,10 @@ public:
         auto window = window_ - std::min<std::uint64_t>(window_, 2);
         for (; window <= window_ && cells_.in_flight() != 0 && now() < deadline; ++window)
             confirm(file, window, sync);
+        if (std::exchange(has_kept_page_, false)) {
+            ++report_.drops;
+            (void)drop_cache(file, end_ - end_ % unit(), 0);
+        }
     }
 
 private:
@@ -219,13 +239,6 @@ private:
         counted_ = now;
     }
 
-    /// An uncached write makes one folio; to patch a byte of it makes all of it dirty.
-    ByteRange widened(ByteRange range) const noexcept {
-        if (mode() != WriteMode::uncached || range.from >= end_) return range;
-        const auto folio = std::bit_floor(std::min(largest_uncached, largest_chunk()));
-        const auto after = (range.to + folio - 1) / folio * folio;
-        return {range.from - range.from % folio, std::max(range.to, std::min(after, end_))};
-    }
     bool has_room(ByteRange range) const noexcept {
         // A page at each end.
         const auto more = range.size() + 2 * cells_.unit();
@@ -306,6 +319,12 @@ private:
         return start - start % cells_.unit();
     }
     void drop_range(File& file, ByteRange range) noexcept {
+        // The page that the file ends in stays while it is open: the next bytes would have it read back.
+        if (range.to >= end_ && end_ % unit() != 0) {
+            range.to = end_ - end_ % unit();
+            has_kept_page_ = true;
+            if (range.to <= range.from) return;
+        }
         ++report_.drops;
         // One that fails leaves pages to the kernel, and nothing else.
         (void)drop_cache(file, range.from, range.size());
@@ -334,6 +353,7 @@ private:
     DirtyCells cells_;
     std::optional<File> guard_;
     bool had_name_ = false;
+    bool has_kept_page_ = false;  ///< the last one, when all else was dropped
     std::uint64_t end_ = 0;  ///< of the file, as far as it was told
     std::uint64_t window_ = 0;
     Window started_[4];                 ///< the last windows

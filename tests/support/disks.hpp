@@ -1,6 +1,6 @@
-// Disks of known speed and groups of limited memory, for benchmarks run by root. What can't be had says why.
-#ifndef BOBBIN_BENCHMARKS_DISKS_HPP
-#define BOBBIN_BENCHMARKS_DISKS_HPP
+// Disks of known speed and groups of limited memory, for root. What can't be had says why.
+#ifndef BOBBIN_TESTS_SUPPORT_DISKS_HPP
+#define BOBBIN_TESTS_SUPPORT_DISKS_HPP
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace benchmarks {
+namespace bobbin_tests {
 
 inline std::string output_of(const std::string& command) {
     std::string out;
@@ -116,6 +116,6 @@ inline std::uint64_t bytes_read_from_disk() {
     return 0;
 }
 
-}  // namespace benchmarks
+}  // namespace bobbin_tests
 
 #endif
