@@ -30,6 +30,7 @@ struct Log {
     std::vector<std::tuple<ObjectId, ObjectId, EndReason>> splits;
     std::vector<Error> errors;
     std::vector<CommitReport> commits;
+    std::vector<std::pair<WriteMode, WriteModeReason>> modes;
     std::uint64_t dropped = 0;
     unsigned retries = 0, degraded = 0, restored = 0, unmet = 0;
 };
@@ -51,6 +52,7 @@ struct Recorder : NullObserver {
     void on_commit(const CommitReport& report) noexcept { log->commits.push_back(report); }
     void on_retry(const Error&, unsigned, std::chrono::nanoseconds) noexcept { ++log->retries; }
     void on_error(const Error& error) noexcept { log->errors.push_back(error); }
+    void on_write_mode(WriteMode mode, WriteModeReason why) noexcept { log->modes.emplace_back(mode, why); }
     void on_degraded(const Error&) noexcept { ++log->degraded; }
     void on_restored() noexcept { ++log->restored; }
     void on_retention_unmet(StreamId, Bytes) noexcept { ++log->unmet; }

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include <bobbin/file/auto.hpp>
 #include <bobbin/file/uncached.hpp>
 #include <bobbin/file/writeback.hpp>
 
@@ -12,7 +13,8 @@ template <template <class...> class Wrapper>
 struct WrappedBench {
     using Archive = bobbin::Archive<Wrapper<File<Fs>>, VideoIndex, MemoryStore, ManualClock, Recorder>;
 
-    explicit WrappedBench(SyncerOptions options = {}) {
+    explicit WrappedBench(SyncerOptions options = {}, testing::SimOptions disk = {})
+        : fs{testing::SimFs{disk}} {
         options.create = true;
         auto directory = FsDirectory<Fs>::open("/sim/footage", RootMode::create_if_missing, fs);
         auto opened = Archive::Syncer::open(std::move(*directory), committer, options, clock, recorder);
@@ -95,6 +97,25 @@ BOOST_AUTO_TEST_CASE(a_file_that_takes_nothing_loses_nothing_of_what_it_held_bac
     BOOST_TEST(bench.committer.drain(60s).has_value());
     BOOST_TEST(bench.recorder.log->lost.empty());
     BOOST_TEST(bench.content({bench.door, 2}) == Bench::joined(0, 100));
+}
+
+BOOST_AUTO_TEST_CASE(how_files_are_written_is_told_once) {
+    using enum WriteMode;
+    using R = WriteModeReason;
+    const std::pair<testing::SimOptions, std::pair<WriteMode, R>> disks[] = {
+        {{.uncached = true}, {uncached, R::uncached_supported}},
+        {{}, {write_back, R::uncached_unsupported}},
+        {{.type = 0x6969}, {write_back, R::network}}};
+    for (const auto& [disk, expected] : disks) {
+        WrappedBench<Auto> bench{{}, disk};
+        for (std::size_t n = 0; n < 15; ++n) {
+            bench.append(n);
+            if (n % 5 == 4) BOOST_TEST(bench.syncer->wait(*bench.writer->end(), 10s).has_value());
+        }
+        const auto& modes = bench.recorder.log->modes;
+        BOOST_TEST_REQUIRE(modes.size() == 1u);
+        BOOST_TEST((modes[0] == expected));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(all_files_of_a_directory_share_one_budget) {

@@ -3,6 +3,7 @@
 
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/detail/restore_mark.hpp>
+#include <bobbin/file/file_system_type.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -162,6 +163,7 @@ private:
             return false;
         }
         recovered(*object);
+        tell_mode(*object->file);
         const Lock lock{state_.mutex};
         object->written = object->taken;
         state_.progress.notify_all();
@@ -185,6 +187,15 @@ private:
         const auto wait = state_.policy.retry.delay(file.error(), ++object->failures);
         try_later(*object, file.error(), wait.value_or(std::chrono::seconds{5}));
         return false;
+    }
+
+    /// Each file chooses by itself how it writes, with its first bytes at the latest. Told when it changes.
+    void tell_mode(const typename C::File& file) noexcept {
+        if constexpr (requires { file.report().mode; }) {
+            const auto mode = file.report().mode;
+            if (std::exchange(mode_, mode) != mode)
+                state_.policy.observer.on_write_mode(mode.mode, mode.reason);
+        }
     }
 
     void retry_or_give_up(StreamState<C>& stream, const Object& object, const Error& error) {
@@ -501,6 +512,7 @@ private:
     MonotonicTime removal_not_before_{};
     MonotonicTime directory_not_before_{};
     bool is_degraded_ = false;
+    std::optional<ModeChoice> mode_;  ///< that was told last
     bool is_short_ = false;
 };
 
