@@ -88,6 +88,7 @@ std::string perform(Task task, const Options& options) {
         for (auto& scenario : scenarios) {
             scenario.use_oracle = false;
             violations += testing::explore(scenario, {.depth = 1,
+                                                      .disk = scenario.disk,
                                                       .exhaustive_limit = 200,
                                                       .samples = 20,
                                                       .max_states = 2000})
@@ -103,6 +104,7 @@ std::string perform(Task task, const Options& options) {
     if (task.sort == Task::Sort::crashes) {
         const auto report = testing::explore(
             scenario, {.depth = static_cast<unsigned>(options.depth),
+                       .disk = scenario.disk,
                        .exhaustive_limit = 4000,
                        .samples = 400,
                        .seed = options.seed,
@@ -113,7 +115,7 @@ std::string perform(Task task, const Options& options) {
         scenario, {.errors = {EIO, ENOSPC, EINTR, EMFILE},
                    .first = 1 + options.seed % options.faults,
                    .stride = options.faults,
-                   .explore = {.depth = 1, .exhaustive_limit = 2, .samples = 1, .seed = options.seed}});
+                   .explore = {.depth = 1, .disk = scenario.disk, .exhaustive_limit = 2, .samples = 1, .seed = options.seed}});
     return to_line("faults", report) + findings(scenario.name, report);
 }
 

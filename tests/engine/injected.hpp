@@ -18,7 +18,7 @@ inline void check_failing_calls(std::size_t number, std::uint64_t first) {
     testing::InjectOptions options{.errors = {EIO, ENOSPC, EINTR},
                                    .first = first,
                                    .stride = 2,
-                                   .explore = {.depth = 1, .exhaustive_limit = 2, .samples = 1}};
+                                   .explore = {.depth = 1, .disk = scenario.disk, .exhaustive_limit = 2, .samples = 1}};
     if (const char* replay = std::getenv("BOBBIN_REPLAY")) options.explore.replay = replay;
     const auto report = testing::inject_faults(scenario, options);
     BOOST_TEST_MESSAGE(scenario.name << ": " << report);

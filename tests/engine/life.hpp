@@ -5,6 +5,7 @@
 #include "scenario.hpp"
 
 #include <bobbin/bobbin.hpp>
+#include <bobbin/file/auto.hpp>
 #include <bobbin/index/video.hpp>
 #include <bobbin/store/sqlite.hpp>
 #include <bobbin/testing/checked_store.hpp>
@@ -92,8 +93,9 @@ struct Life {
     using TracedFs = testing::TracingFs<DataFs>;
     using Store = PlantedStore<testing::CheckedStore<SqliteStore>>;
     using Place = PlantedDirectory<TracedFs>;
-    using Archive = bobbin::Archive<PlantedFile<File<TracedFs>>, Place, VideoIndex, Store, PickyRows,
-                                    ManualClock, Teller>;
+    using File = PlantedFile<Auto<bobbin::File<TracedFs>, ManualClock>>;
+    using Archive =
+        bobbin::Archive<File, Place, VideoIndex, Store, PickyRows, ManualClock, Teller>;
     using Committer = bobbin::Committer<Store, ManualClock>;
 
     struct Stop {
@@ -140,7 +142,8 @@ struct Life {
         if (!directory) throw Stop{"directory: " + describe(directory.error())};
         auto made = Archive::Syncer::open(
             Place{std::move(*directory)}, *committer,
-            {.create = create, .memory = 256_KiB, .make_uuid = next_uuid}, clock, teller);
+            {.create = create, .memory = 256_KiB, .writeback = 256_KiB, .make_uuid = next_uuid},
+            clock, teller);
         if (!made) throw Stop{"open: " + store->describe(made.error())};
         to.emplace(std::move(*made));
     }

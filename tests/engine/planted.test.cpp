@@ -24,7 +24,7 @@ std::pair<std::uint64_t, std::string> violations(Plant plant, bool use_oracle) {
         auto run = scenario;
         if (use_oracle) {
             // The oracle needs no crash.
-            SimFs fs;
+            SimFs fs{scenario.disk};
             scenario.prepare(fs);
             fs.settle();
             const Planting planting{plant};
@@ -38,7 +38,7 @@ std::pair<std::uint64_t, std::string> violations(Plant plant, bool use_oracle) {
         }
         const Planting planting{plant};
         const auto report = testing::explore(
-            run, {.depth = 1, .exhaustive_limit = 200, .samples = 20, .max_states = 2000});
+            run, {.depth = 1, .disk = scenario.disk, .exhaustive_limit = 200, .samples = 20, .max_states = 2000});
         if (report.violations != 0) return {report.violations, scenario.name};
     }
     return {0, "no scenario"};

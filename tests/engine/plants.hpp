@@ -17,7 +17,7 @@ using namespace bobbin;
 inline thread_local std::function<Result<void>(FileHandle)> raw_sync;
 inline thread_local std::function<void(ObjectId)> raw_remove;
 
-/// A file wrapper that does what `planted` says; without a plant it is `NoOp`.
+/// Does what `planted` says; without a plant it is `NoOp`.
 template <class Next>
 class PlantedFile {
 public:
@@ -28,7 +28,7 @@ public:
     PlantedFile(PlantedFile&&) = default;
     PlantedFile& operator=(PlantedFile&&) = default;
     ~PlantedFile() {
-        if (is_late_ && next_.is_open()) (void)next_.sync();
+        if (is_late_ && lowest_layer(next_).is_open()) (void)next_.sync();
     }
 
     Result<std::size_t> append(ByteView bytes) noexcept { return next_.append(bytes); }
@@ -40,7 +40,7 @@ public:
             return SyncResult::durable();
         }
         auto synced = next_.sync();
-        if (!synced && planted == Plant::sync_retried && raw_sync(next_.handle()))
+        if (!synced && planted == Plant::sync_retried && raw_sync(lowest_layer(next_).handle()))
             return SyncResult::durable();
         return synced;
     }

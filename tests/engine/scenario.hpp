@@ -68,7 +68,10 @@ struct EngineScenario {
     /// Makes the data disk refuse things while a process recovers; the next one then finds it well.
     std::function<void(testing::FaultPlan&)> hurt{};
     bool use_oracle = true;
+    /// By its type the file wrapper does nothing at all, unless a scenario is about what it does.
+    testing::SimOptions disk{.type = tmpfs};
 
+    static constexpr std::uint32_t tmpfs = 0x01021994;
     static bool is_opaque(const std::string& path);
     void prepare(SimFs fs);
     void run(SimFs fs, Promise& promise) { run(Fs{fs}, promise); }

@@ -350,6 +350,25 @@ std::vector<EngineScenario> engine_scenarios() {
                        life.data.plan().clear();
                        (void)life.committer->drain(60s);
                    }});
+    // What wrappers hold back, start early, and are told late.
+    const auto on_another_disk = [&](const char* name, const char* new_name, const testing::SimOptions& disk) {
+        auto copy = *std::ranges::find(all, std::string_view{name}, &EngineScenario::name);
+        copy.name = new_name;
+        copy.disk = disk;
+        all.push_back(std::move(copy));
+    };
+    on_another_disk("marks", "marks, uncached", {.uncached = true});
+    on_another_disk("a full disk", "a full disk, uncached", {.uncached = true});
+    on_another_disk("a failed sync", "a failed sync, written back", {});
+    all.push_back({.name = "a long recording, written back",
+                   .body = [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 30; ++n) append(writer, n);
+                       mark(life);
+                       for (std::size_t n = 30; n < 75; ++n) append(writer, n);
+                       (void)life.syncer->wait(*writer.end(), 1s);
+                   },
+                   .disk = {}});
     return all;
 }
 
