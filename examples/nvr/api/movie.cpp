@@ -17,9 +17,12 @@ namespace {
 /// Slices of the file, those of data cut at the blocks of the digest: one is checked, then sent.
 class MoviePieces final : public http::Pieces {
 public:
-    MoviePieces(media::Mp4Slices slices, ObjectFiles& files) : slices_{std::move(slices)}, files_{files} {}
+    MoviePieces(media::Mp4Slices slices, ObjectFiles& files, bool is_export)
+        : slices_{std::move(slices)}, files_{files}, is_export_{is_export} {}
+    ~MoviePieces() override { let_go(); }
 
     Result<std::optional<http::Piece>> next() override {
+        let_go();
         if (data_.length == 0) {
             auto slice = slices_.next();
             if (!slice) return slice.error();
@@ -41,11 +44,11 @@ public:
 
 private:
     Result<http::Piece> data_piece() {
-        auto file = files_.open(data_.object);
+        auto file = open();
         if (!file && file.error().is(Errc::object_unknown)) {
             auto copied = growing_piece();
             if (copied || !copied.error().is(Errc::object_unknown)) return copied;
-            file = files_.open(data_.object);  // committed in between
+            file = open();  // committed in between
         }
         if (!file) return file.error();
         const auto block_end = (data_.offset / digest_block_size + 1) * digest_block_size;
@@ -55,7 +58,21 @@ private:
         piece.file = (*file)->descriptor();
         piece.offset = data_.offset;
         piece.keeps = std::move(*file);
+        if (is_export_) sending_ = piece.length;
         return piece;
+    }
+
+    Result<std::shared_ptr<OpenFile>> open() {
+        if (!is_export_) return files_.open(data_.object);
+        if (exported_ && exported_->object.row().id == data_.object) return exported_;
+        auto file = files_.open_to_export(data_.object);
+        if (file) exported_ = *file;
+        return file;
+    }
+    /// The piece before is sent, as far as it will be.
+    void let_go() {
+        if (sending_ != 0) exported_->sent(data_.offset - sending_, sending_);
+        sending_ = 0;
     }
 
     Result<http::Piece> growing_piece() {
@@ -72,6 +89,9 @@ private:
 
     media::Mp4Slices slices_;
     ObjectFiles& files_;
+    const bool is_export_;
+    std::shared_ptr<OpenFile> exported_;  ///< the file that an export reads
+    std::uint64_t sending_ = 0;           ///< bytes of the piece before, which end at `data_.offset`
     media::Slice data_;
     std::vector<std::byte> buffer_;
 };
@@ -86,7 +106,9 @@ Movie::Movie(media::Mp4File file, std::shared_ptr<ObjectFiles> files, WallTime e
 }
 
 std::unique_ptr<http::Pieces> Movie::pieces(std::uint64_t begin, std::uint64_t end) const {
-    return std::make_unique<MoviePieces>(file_.slices(begin, end), *files_);
+    // More than a player asks for at once: somebody takes a copy home, and must not push out what others watch.
+    constexpr std::uint64_t export_size = 64 << 20;
+    return std::make_unique<MoviePieces>(file_.slices(begin, end), *files_, end - begin > export_size);
 }
 
 std::string entity_tag(ByteView key) {

@@ -19,6 +19,12 @@ Result<std::shared_ptr<OpenFile>> ObjectFiles::open(ObjectId id) {
     return files_.add(id, std::move(file), 1, most_files);
 }
 
+Result<std::shared_ptr<OpenFile>> ObjectFiles::open_to_export(ObjectId id) const {
+    auto object = reader_.open(id, {.read_ahead = 4_MiB, .drops_behind = true});
+    if (!object) return object.error();
+    return std::make_shared<OpenFile>(std::move(*object));
+}
+
 Result<media::IndexBytes> ObjectFiles::index(ObjectId id) {
     {
         const std::lock_guard lock{mutex_};

@@ -21,6 +21,11 @@ struct OpenFile {
         const std::lock_guard lock{mutex};
         return object.check(offset, size);
     }
+    /// Sent, and not needed again soon.
+    void sent(std::uint64_t offset, std::uint64_t size) {
+        const std::lock_guard lock{mutex};
+        object.sent(offset, size);
+    }
     int descriptor() const noexcept { return object.file().handle(); }
 
     std::mutex mutex;
@@ -39,6 +44,9 @@ public:
 
     /// @errors those of `Reader::open`
     bobbin::Result<std::shared_ptr<OpenFile>> open(bobbin::ObjectId id);
+    /// For one reader alone, whose pages leave the cache once they are sent.
+    /// @errors those of `Reader::open`
+    bobbin::Result<std::shared_ptr<OpenFile>> open_to_export(bobbin::ObjectId id) const;
     bobbin::Result<bobbin::media::IndexBytes> index(bobbin::ObjectId id);
 
     /// A deleted recording's file is let go, so that its space becomes free; who reads it goes on.

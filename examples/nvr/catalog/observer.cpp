@@ -89,6 +89,10 @@ void RecorderObserver::on_restored() noexcept {
     safely([] { log::info("the data directory works again"); });
 }
 
+void RecorderObserver::on_write_mode(bobbin::WriteMode mode, bobbin::WriteModeReason why) noexcept {
+    safely([&] { log::info("files are written " + std::string{name_of(mode)} + ": " + std::string{name_of(why)}); });
+}
+
 void RecorderObserver::on_retention_unmet(bobbin::StreamId stream, bobbin::Bytes over) noexcept {
     safely([&] {
         log::warn("stream " + std::to_string(stream.value) + " is " + std::to_string(over.value) +

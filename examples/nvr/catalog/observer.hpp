@@ -60,6 +60,7 @@ public:
     void on_retry(const bobbin::Error&, unsigned attempt, std::chrono::nanoseconds delay) noexcept;
     void on_degraded(const bobbin::Error&) noexcept;
     void on_restored() noexcept;
+    void on_write_mode(bobbin::WriteMode, bobbin::WriteModeReason) noexcept;
     void on_retention_unmet(bobbin::StreamId, bobbin::Bytes over) noexcept;
 
 private:
