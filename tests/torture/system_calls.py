@@ -17,10 +17,10 @@ import sys
 import tempfile
 
 # Each call that touches files, with the errors it can meet. A kill comes in place of any.
-TRANSFERS = ["read", "pread64", "write", "pwrite64"]
+TRANSFERS = ["read", "pread64", "write", "pwrite64", "pwritev2"]
 NAMES = ["openat", "openat2", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2"]
 SYNCS = ["fsync", "fdatasync"]
-OTHERS = ["ftruncate", "close", "fcntl", "flock", "fstat", "newfstatat", "lseek", "getdents64", "fstatfs", "statfs", "fallocate"]
+OTHERS = ["ftruncate", "close", "fcntl", "flock", "fstat", "newfstatat", "lseek", "getdents64", "fstatfs", "statfs", "fallocate", "sync_file_range", "fadvise64"]
 CALLS = TRANSFERS + NAMES + SYNCS + OTHERS
 ERRORS = ["EIO", "ENOSPC", "EINTR"]
 
@@ -31,7 +31,7 @@ def effects_of(call):
         # What close, fcntl and fstat answer in that way, no kernel does.
         if error == "EINTR" and call not in TRANSFERS + ["openat", "openat2", "close", "ftruncate", "fallocate", "flock"]:
             continue
-        if error == "ENOSPC" and call in ["read", "pread64", "close", "fcntl", "flock", "fstat", "newfstatat", "lseek", "getdents64"]:
+        if error == "ENOSPC" and call in ["read", "pread64", "close", "fcntl", "flock", "fstat", "newfstatat", "lseek", "getdents64", "fadvise64"]:
             continue
         yield error, f"error={error}"
     yield "KILL", "signal=KILL"

@@ -1,12 +1,13 @@
 // A program that records on a real file system while its system calls are made to fail, and one that
 // looks at what it left.
-//   torture_victim record PLACE TOLD   records, deletes and rotates; notes in TOLD what it was told
-//   torture_victim verify PLACE TOLD   recovers, and compares what is there with what was told
+//   torture_victim record PLACE TOLD [OBJECTS]   records, deletes and rotates; notes in TOLD what it was told
+//   torture_victim verify PLACE TOLD             recovers, and compares what is there with what was told
 // TOLD is written through memory, so that no system call of its own can fail. Time stands still but
 // for waiting, so that each run makes the same calls.
 
 #include <bobbin/bobbin.hpp>
 #include <bobbin/check.hpp>
+#include <bobbin/file/auto.hpp>
 #include <bobbin/index/video.hpp>
 #include <bobbin/store/sqlite.hpp>
 
@@ -16,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -29,7 +31,7 @@ namespace {
 
 /// What the program was told, in a file that is mapped: it survives the death of the process.
 struct Told {
-    static constexpr std::size_t most = 512;
+    static constexpr std::size_t most = 4096;
     struct Entry {
         std::uint64_t id;
         std::uint64_t size;
@@ -72,7 +74,7 @@ struct Teller : NullObserver {
     }
 };
 
-using Recorder = Archive<VideoIndex, SqliteStore, ManualClock, Teller>;
+using Recorder = Archive<Auto<PosixFile, ManualClock>, VideoIndex, SqliteStore, ManualClock, Teller>;
 
 std::vector<std::byte> record_bytes(std::uint64_t n) {
     std::vector<std::byte> bytes(3000 + n * 977 % 4000);
@@ -102,7 +104,7 @@ struct Open {
     Recorder::Syncer syncer;
 };
 
-void record(const std::string& place, Told& told) {
+void record(const std::string& place, Told& told, std::uint64_t objects) {
     Open open{place, told, true};
     const auto door = Open::need(open.store.stream("door"));
     auto writer = Open::need(open.syncer.writer(door));
@@ -111,7 +113,7 @@ void record(const std::string& place, Told& told) {
         told.may_go = told.errors != 0 || told.count == 0 ? told.count : told.count - 1;
         (void)open.committer.lower_retention(door, 45_KiB);
     };
-    for (std::uint64_t object = 0; object < 6; ++object) {
+    for (std::uint64_t object = 0; object < objects; ++object) {
         for (std::uint64_t i = 0; i < 4; ++i) {
             Open::need(writer.append(record_bytes(object * 100 + i), {MediaDuration{3000}, i % 2 == 0}));
             if (object % 3 != 1) continue;
@@ -176,19 +178,22 @@ void verify(const std::string& place, Told& told) {
 }  // namespace
 
 int main(int count, char** words) {
-    if (count != 4 || (words[1] != std::string_view{"record"} && words[1] != std::string_view{"verify"})) {
-        std::cerr << "usage: torture_victim record|verify PLACE TOLD\n";
+    const std::string_view what{count > 1 ? words[1] : ""};
+    const std::uint64_t objects = count == 5 ? std::strtoull(words[4], nullptr, 10) : 6;
+    if ((what != "record" || count < 4 || count > 5 || objects == 0 || objects > Told::most) &&
+        (what != "verify" || count != 4)) {
+        std::cerr << "usage: torture_victim record PLACE TOLD [OBJECTS]\n       torture_victim verify PLACE TOLD\n";
         return 2;
     }
     try {
         auto& told = Told::at(words[3]);
         (void)::getppid();  // marks for strace where our own calls begin
-        if (words[1] == std::string_view{"record"})
-            record(words[2], told);
+        if (what == "record")
+            record(words[2], told, objects);
         else
             verify(words[2], told);
     } catch (const std::exception& error) {
-        std::cerr << "torture_victim: " << words[1] << ": " << error.what() << '\n';
+        std::cerr << "torture_victim: " << what << ": " << error.what() << '\n';
         return 1;
     }
 }
