@@ -65,7 +65,8 @@ BOOST_AUTO_TEST_CASE(each_page_is_asked_for_once_and_none_behind_the_end) {
     for (const std::uint64_t size : {std::uint64_t{1}, mib - 1, mib, 10 * mib + 4097})
         for (const auto step : {std::uint64_t{64} << 10, mib, 3 * mib}) {
             Stage stage{size};
-            ReadPacer pacer{{.read_ahead = Bytes{4 * mib}}, size};
+            const Bytes ahead{step == mib ? UINT64_MAX : 4 * mib};
+            ReadPacer pacer{{.read_ahead = ahead, .drops_behind = step == mib}, size};
             stage.read_all(pacer, step);
             auto end = std::min(step, size);
             for (const auto& call : stage.calls(Call::read_ahead)) {

@@ -32,11 +32,11 @@ public:
     template <class File>
     void before(File& file, std::uint64_t from, std::uint64_t to) noexcept {
         const bool is_in_order = from == next_;
-        const auto ahead = is_in_order ? options_.read_ahead.value : 0;
+        const auto ahead = is_in_order ? std::min(options_.read_ahead.value, size_) : 0;
         next_ = to;
         if (!is_in_order) asked_ = to;
         if (options_.drops_behind) look(file, from, to + ahead + blocks_ahead * block);
-        const auto end = std::min(size_, to + std::min(ahead, size_));
+        const auto end = std::min(size_, to + ahead);
         const auto start = std::max(to, std::min(asked_, end));
         // In halves, not with each read. A size of 0 would reach to the end of the file.
         if (ahead == 0 || start == end || (end - start < ahead / 2 && end != size_)) return;
