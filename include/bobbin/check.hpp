@@ -1,6 +1,7 @@
 #ifndef BOBBIN_CHECK_HPP
 #define BOBBIN_CHECK_HPP
 
+#include <bobbin/detail/object_cursor.hpp>
 #include <bobbin/detail/sequence_window.hpp>
 #include <bobbin/digest/blocks.hpp>
 #include <bobbin/file/detail/read_pacer.hpp>
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -103,9 +103,6 @@ public:
     }
 
 private:
-    /// Objects are read so many rows at a time.
-    static constexpr Sequence rows_at_once = 1024;
-
     Finding& tell(Disagreement kind, ObjectId id, Error cause = {}) {
         finding_ = {};
         finding_.kind = kind;
@@ -149,38 +146,15 @@ private:
     }
 
     Result<void> check_stream(StreamId stream, DirectoryId directory) {
-        for (Sequence first = 1;;) {
-            constexpr auto most = std::numeric_limits<Sequence>::max();
-            const auto last = first > most - rows_at_once ? most : first + (rows_at_once - 1);
-            auto rows = view_.objects(stream, first, last);
+        for (ObjectCursor cursor{view_, stream};;) {
+            auto rows = cursor.next();
             if (!rows) return rows.error();
+            if (rows->empty()) return {};
             for (const auto& row : *rows) {
                 if (row.directory != directory) continue;
                 if (auto done = check_object(row); !done) return done;
                 if (options_.on_progress) options_.on_progress(summary_, options_.context);
             }
-            if (last == most) return {};
-            first = last + 1;
-            // Numbers have gaps where objects were deleted: on to the next that is there.
-            if (rows->empty()) {
-                auto next = next_number(stream, first);
-                if (!next) return next.error();
-                if (*next == 0) return {};
-                first = *next;
-            }
-        }
-    }
-
-    /// The lowest number from `first` on, or 0, by halving: ranges without rows cost nothing.
-    Result<Sequence> next_number(StreamId stream, Sequence first) {
-        constexpr auto most = std::numeric_limits<Sequence>::max();
-        for (std::uint64_t width = rows_at_once;; width *= 2) {
-            const auto last = static_cast<Sequence>(std::min<std::uint64_t>(most, first + width));
-            auto rows = view_.objects(stream, first, last);
-            if (!rows) return rows.error();
-            if (!rows->empty()) return rows->front().id.sequence();
-            if (last == most) return Sequence{0};
-            first = last + 1;
         }
     }
 
