@@ -164,6 +164,8 @@ public:
     typename C::Observer& observer() noexcept { return state().policy.observer; }
 
 private:
+    template <class>
+    friend class BasicScrubber;
     using Lock = typename detail::DirectoryState<C>::Lock;
 
     struct Parts {
