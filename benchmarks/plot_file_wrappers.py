@@ -3,7 +3,7 @@
 
 usage: plot_file_wrappers.py TRACE FOLDER
 
-Writes FOLDER/dirty.svg and FOLDER/latency.svg, one panel a mode. Needs python3-matplotlib.
+Writes FOLDER/dirty.png and FOLDER/latency.png, one panel a mode. Needs python3-matplotlib.
 """
 import csv
 import pathlib
@@ -11,9 +11,8 @@ import sys
 
 import matplotlib
 
-matplotlib.use("svg")
-matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bobbin", "font.size": 8, "axes.spines.top": False,
-                            "axes.spines.right": False})
+matplotlib.use("agg")
+matplotlib.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
 import matplotlib.pyplot as plt  # noqa: E402
 
 MODES = ["plain", "older", "kick_only", "o_direct", "nfs_skip", "writeback", "uncached", "auto", "background", "ring"]
@@ -32,7 +31,7 @@ def read(path):
     return series
 
 
-def draw(series, what, title, scale, limit, limit_name, path):
+def draw(series, what, title, limit, limit_name, path):
     modes = [mode for mode in MODES if (mode, what) in series]
     if not modes:
         sys.exit(f"the trace has no {what}")
@@ -53,13 +52,13 @@ def draw(series, what, title, scale, limit, limit_name, path):
             panel.vlines([seconds[i] for i in seen], 0.3, [values[i] for i in seen], color=color, linewidth=0.8)
         panel.axhline(limit, color="#888888", linewidth=0.7, linestyle="--")
         panel.set_title(f"{mode}: {max(values):.0f} at most", fontsize=8)
-        panel.set_yscale(scale)
-        panel.set_ylim(0.3 if scale == "log" else 0)
-        panel.set_xlim(0)
+    panels[0, 0].set_yscale("log")
+    panels[0, 0].set_ylim(0.3, 2 * max(max(series[mode, what][1]) for mode in modes))
+    panels[0, 0].set_xlim(0, max(series[mode, what][0][-1] for mode in modes))
     figure.suptitle(f"{title}; dashed: {limit_name}", fontsize=9)
     figure.supxlabel("seconds", fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 
@@ -67,8 +66,8 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__.strip())
     series, folder = read(sys.argv[1]), pathlib.Path(sys.argv[2])
-    draw(series, "dirty_mib", "MiB that are not on disk, at 80 MB/s", "log", 32, "the cap, 32 MiB", folder / "dirty.svg")
-    draw(series, "call_ms", "ms that a write of 1 MiB took, at 80 MB/s", "log", 250, "250 ms", folder / "latency.svg")
+    draw(series, "dirty_mib", "MiB that are not on disk, at 80 MB/s", 32, "the cap, 32 MiB", folder / "dirty.png")
+    draw(series, "call_ms", "ms that a write of 1 MiB took, at 80 MB/s", 250, "250 ms", folder / "latency.png")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ namespace bobbin {
 
 struct ScrubOptions {
     Bytes rate{std::uint64_t{8} << 20};  ///< read in a second, at most; 0 counts as 1
-    std::chrono::nanoseconds pause = std::chrono::hours{24};  ///< from the end of a pass to the next
+    std::chrono::nanoseconds pause =
+        std::chrono::hours{24};  ///< from the end of a pass to the next
 };
 
 /// What a scrubber did so far.
@@ -25,8 +26,9 @@ struct ScrubReport {
     std::uint64_t passes = 0;   ///< that came to their end
     std::uint64_t objects = 0;  ///< found whole
     Bytes read;
-    std::uint64_t damaged = 0;     ///< set aside
-    std::uint64_t unreadable = 0;  ///< the file system refused, or their format is unknown: left as they are
+    std::uint64_t damaged = 0;  ///< set aside
+    std::uint64_t unreadable =
+        0;  ///< the file system refused, or their format is unknown: left as they are
 };
 
 /// Reads all committed objects of a syncer's directory, slowly and again and again, so that damage is found
@@ -39,10 +41,12 @@ template <class C>
 class BasicScrubber {
 public:
     using Syncer = BasicSyncer<C>;
-    static_assert(C::Digest::size != 0, "bobbin::Scrubber: without digests there is nothing to compare");
+    static_assert(C::Digest::size != 0,
+                  "bobbin::Scrubber: without digests there is nothing to compare");
 
     explicit BasicScrubber(Syncer& syncer, const ScrubOptions& options = {}) noexcept
-        : syncer_{syncer}, options_{options} {}
+        : syncer_{syncer}
+        , options_{options} {}
     BasicScrubber(const BasicScrubber&) = delete;
     BasicScrubber& operator=(const BasicScrubber&) = delete;
 
@@ -113,8 +117,10 @@ private:
         const auto& clock = syncer_.state().policy.clock;
         const auto deadline = deadline_after(clock.monotonic(), wait);
         Lock lock{mutex_};
-        for (auto now = clock.monotonic(); now < deadline && !stop.stop_requested(); now = clock.monotonic())
-            stopped_.wait_for(lock, std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::hours{1}));
+        for (auto now = clock.monotonic(); now < deadline && !stop.stop_requested();
+             now = clock.monotonic())
+            stopped_.wait_for(
+                lock, std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::hours{1}));
     }
 
     Store& store() noexcept { return syncer_.state().line.store(); }
@@ -138,13 +144,14 @@ private:
     }
     Result<void> begin_pass() {
         streams_.clear();
-        auto listed = syncer_.state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
-            auto usage = tx.usage();
-            if (!usage) return usage.error();
-            for (const auto& row : *usage)
-                if (row.directory == syncer_.directory()) streams_.push_back(row.stream);
-            return {};
-        });
+        auto listed =
+            syncer_.state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
+                auto usage = tx.usage();
+                if (!usage) return usage.error();
+                for (const auto& row : *usage)
+                    if (row.directory == syncer_.directory()) streams_.push_back(row.stream);
+                return {};
+            });
         has_begun_ = listed.has_value();
         return listed;
     }
@@ -200,7 +207,8 @@ private:
 
     Result<void> check_block() {
         const auto id = object_->row().id;
-        const auto size = std::min<std::uint64_t>(digest_block_size, object_->size().value - offset_);
+        const auto size =
+            std::min<std::uint64_t>(digest_block_size, object_->size().value - offset_);
         const auto good = object_->check(offset_, size);
         object_->sent(offset_, size);
         if (!good) return judge(id, good.error());
@@ -244,11 +252,11 @@ private:
     std::vector<StreamId> streams_;  ///< to be looked at in this pass
     std::optional<detail::ObjectCursor<Store>> cursor_;
     std::vector<ObjectRow> rows_;
-    std::size_t at_ = 0;             ///< the next of them
-    std::optional<Object> object_;   ///< that is being read
-    std::uint64_t offset_ = 0;       ///< up to where it is good
-    ObjectId suspect_ = no_object;   ///< did not match the last time it was read
-    std::optional<Error> damage_;    ///< of the suspect: it is to be set aside
+    std::size_t at_ = 0;            ///< the next of them
+    std::optional<Object> object_;  ///< that is being read
+    std::uint64_t offset_ = 0;      ///< up to where it is good
+    ObjectId suspect_ = no_object;  ///< did not match the last time it was read
+    std::optional<Error> damage_;   ///< of the suspect: it is to be set aside
 
     mutable Mutex mutex_;
     typename C::Threads::Condition stopped_;

@@ -17,7 +17,9 @@ struct Fixture {
             BOOST_TEST(bench.syncer->wait(ids.back(), 10s).has_value());
         }
     }
-    FsDirectory<Fs> place() { return *FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs); }
+    FsDirectory<Fs> place() {
+        return *FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs);
+    }
     void damage(ObjectId id) {
         auto file = place().open_to_cut(id);
         const std::byte wrong[1] = {std::byte{0x55}};
@@ -109,7 +111,8 @@ BOOST_AUTO_TEST_CASE(a_disk_that_refuses_condemns_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_read_wrongly_once_is_read_again) {
-    using Archive = bobbin::Archive<File<OnceWrong>, VideoIndex, MemoryStore, ManualClock, Recorder>;
+    using Archive =
+        bobbin::Archive<File<OnceWrong>, VideoIndex, MemoryStore, ManualClock, Recorder>;
     OnceWrong fs;
     MemoryStore store;
     Recorder recorder;

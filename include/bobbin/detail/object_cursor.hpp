@@ -23,7 +23,8 @@ public:
     Result<std::vector<ObjectRow>> next() {
         // Ranges without rows grow, so that a gap costs next to nothing.
         for (std::uint64_t width = rows_at_once; next_ != 0; width *= 2) {
-            const auto last = static_cast<Sequence>(std::min<std::uint64_t>(most, next_ + (width - 1)));
+            const auto last =
+                static_cast<Sequence>(std::min<std::uint64_t>(most, next_ + (width - 1)));
             auto rows = view_->objects(stream_, next_, last);
             if (!rows) return rows;
             auto seen = last;
