@@ -38,7 +38,12 @@ class Disk:
         subprocess.run(["mount", "-o", "loop", self.image, self.place], check=True, capture_output=True)
 
     def unmount(self):
-        subprocess.run(["umount", self.place], check=True, capture_output=True)
+        # What looks at each new file system may still have it open.
+        for _ in range(20):
+            if subprocess.run(["umount", self.place], capture_output=True).returncode == 0:
+                return
+            time.sleep(0.1)
+        raise OSError(f"cannot unmount {self.place}")
 
     def cut(self):
         root = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY)
