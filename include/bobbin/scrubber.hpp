@@ -45,7 +45,8 @@ public:
                   "bobbin::Scrubber: without digests there is nothing to compare");
 
     explicit BasicScrubber(Syncer& syncer, const ScrubOptions& options = {}) noexcept
-        : syncer_{syncer}
+        : state_{syncer.state()}
+        , reader_{syncer.reader()}
         , options_{options} {}
     BasicScrubber(const BasicScrubber&) = delete;
     BasicScrubber& operator=(const BasicScrubber&) = delete;
@@ -114,7 +115,7 @@ private:
             static_cast<std::int64_t>(1e9 * static_cast<double>(read.value) / rate)};
     }
     void sleep(const std::stop_token& stop, std::chrono::nanoseconds wait) {
-        const auto& clock = syncer_.state().policy.clock;
+        const auto& clock = state_.policy.clock;
         const auto deadline = deadline_after(clock.monotonic(), wait);
         Lock lock{mutex_};
         for (auto now = clock.monotonic(); now < deadline && !stop.stop_requested();
@@ -123,7 +124,7 @@ private:
                 lock, std::min<std::chrono::nanoseconds>(deadline - now, std::chrono::hours{1}));
     }
 
-    Store& store() noexcept { return syncer_.state().line.store(); }
+    Store& store() noexcept { return state_.line.store(); }
 
     /// The next object that can be opened, or a damaged one, or none at the end of the pass.
     Result<void> open_next() {
@@ -138,20 +139,19 @@ private:
                 }
             }
             const auto& row = rows_[at_++];
-            if (row.directory != syncer_.directory()) continue;
+            if (row.directory != state_.id) continue;
             if (auto opened = open(row.id); !opened || object_ || damage_) return opened;
         }
     }
     Result<void> begin_pass() {
         streams_.clear();
-        auto listed =
-            syncer_.state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
-                auto usage = tx.usage();
-                if (!usage) return usage.error();
-                for (const auto& row : *usage)
-                    if (row.directory == syncer_.directory()) streams_.push_back(row.stream);
-                return {};
-            });
+        auto listed = state_.line.execute([&](typename C::Transaction& tx) -> Result<void> {
+            auto usage = tx.usage();
+            if (!usage) return usage.error();
+            for (const auto& row : *usage)
+                if (row.directory == state_.id) streams_.push_back(row.stream);
+            return {};
+        });
         has_begun_ = listed.has_value();
         return listed;
     }
@@ -174,7 +174,7 @@ private:
     }
 
     Result<void> open(ObjectId id) {
-        auto opened = syncer_.reader().open(id, {.read_ahead = Bytes{}, .drops_behind = true});
+        auto opened = reader_.open(id, {.read_ahead = Bytes{}, .drops_behind = true});
         offset_ = 0;
         if (opened) {
             object_.emplace(std::move(*opened));
@@ -201,7 +201,7 @@ private:
             return {};
         }
         count([](ScrubReport& report) { ++report.unreadable; });
-        syncer_.observer().on_error(error.about(id));
+        state_.policy.observer.on_error(error.about(id));
         return {};
     }
 
@@ -227,7 +227,7 @@ private:
     Result<void> set_aside() {
         const auto id = suspect_;
         bool is_aside = false;
-        auto done = syncer_.state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
+        auto done = state_.line.execute([&](typename C::Transaction& tx) -> Result<void> {
             is_aside = false;
             auto row = tx.object(id);
             if (!row) return row.error();
@@ -240,11 +240,12 @@ private:
         const auto error = *std::exchange(damage_, std::nullopt);
         if (!is_aside) return {};
         count([](ScrubReport& report) { ++report.damaged; });
-        syncer_.observer().on_quarantined(id, error);
+        state_.policy.observer.on_quarantined(id, error);
         return {};
     }
 
-    Syncer& syncer_;
+    detail::DirectoryState<C>& state_;
+    BasicReader<C> reader_;
     ScrubOptions options_;
 
     Mutex stepping_;
