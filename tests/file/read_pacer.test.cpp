@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(each_page_is_asked_for_once_and_none_behind_the_end) {
 BOOST_AUTO_TEST_CASE(who_jumps_is_not_read_ahead_for) {
     Stage stage{64 * mib};
     ReadPacer pacer{{.read_ahead = Bytes{4 * mib}}, stage.size};
-    for (const auto at : {40, 3, 20, 0, 63}) stage.read(pacer, at * mib, (at + 1) * mib);
+    for (const std::uint64_t at : {40u, 3u, 20u, 0u, 63u}) stage.read(pacer, at * mib, (at + 1) * mib);
     BOOST_TEST(stage.calls(Call::read_ahead).empty());
     // Back at the start, in order.
     stage.read(pacer, 0, mib);
@@ -103,7 +103,7 @@ BOOST_AUTO_TEST_CASE(what_was_read_leaves_the_cache_and_what_others_read_stays) 
         BOOST_TEST(stage.cached() == 2 * mib + 2 * 4096);
         // Again, by somebody else, in another order.
         ReadPacer other{{.read_ahead = ahead, .drops_behind = true}, stage.size};
-        for (const auto at : {9, 1, 5}) stage.read(other, at * mib, (at + 1) * mib);
+        for (const std::uint64_t at : {9u, 1u, 5u}) stage.read(other, at * mib, (at + 1) * mib);
         BOOST_TEST(stage.cached() == 2 * mib + 2 * 4096);
     }
 }
