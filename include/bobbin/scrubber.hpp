@@ -5,8 +5,8 @@
 #include <bobbin/syncer.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -17,8 +17,7 @@ namespace bobbin {
 
 struct ScrubOptions {
     Bytes rate{std::uint64_t{8} << 20};  ///< read in a second, at most; 0 counts as 1
-    std::chrono::nanoseconds pause =
-        std::chrono::hours{24};  ///< from the end of a pass to the next
+    std::chrono::nanoseconds pause = std::chrono::hours{24};  ///< between two passes
 };
 
 /// What a scrubber did so far.
@@ -27,8 +26,7 @@ struct ScrubReport {
     std::uint64_t objects = 0;  ///< found whole
     Bytes read;
     std::uint64_t damaged = 0;  ///< set aside
-    std::uint64_t unreadable =
-        0;  ///< the file system refused, or their format is unknown: left as they are
+    std::uint64_t unreadable = 0;  ///< refused by the file system, or of an unknown format: left as they are
 };
 
 /// Reads all committed objects of a syncer's directory, slowly and again and again, so that damage is found

@@ -10,8 +10,6 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include <thread>
-
 #include "disks.hpp"
 #include "files.hpp"
 #include "skip.hpp"
