@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,27 +27,35 @@ enum class Disagreement : std::uint8_t {
     unknown_format,   ///< written in a format that this program does not have
     unreadable,       ///< the file system refuses
     quarantined,      ///< known to be damaged, and set aside
-    file_without_row, ///< named like an object, but the store has never heard of it
+    wrong_usage,      ///< what a stream takes in the directory is not what its objects add up to
+    file_without_row, ///< named like an object that there was, but the store has none such
+    file_ahead,       ///< named like an object to come: a later start would take it for one of its own
+    unknown_stream,   ///< named like an object of a stream that the store does not have
+    misplaced_file,   ///< named like an object that lies in another directory
     // What follows is no damage.
     unfinished,       ///< under way when the program died; the next start finishes or removes it
+    unnumbered,       ///< a file that its program had told nobody of; the next start removes it
     garbage,          ///< deleted, to be removed by the next start
     foreign_file,     ///< not named like anything of ours: left alone
 };
 
 constexpr std::string_view name_of(Disagreement kind) noexcept {
-    constexpr std::string_view names[] = {"missing file",  "wrong size",       "wrong digest", "wrong block digests",
-                                          "wrong index",   "unknown format",   "unreadable",   "quarantined",
-                                          "file without row", "unfinished",    "garbage",      "foreign file"};
+    constexpr std::string_view names[] = {"missing file",     "wrong size",     "wrong digest", "wrong block digests",
+                                          "wrong index",      "unknown format", "unreadable",   "quarantined",
+                                          "wrong usage",      "file without row", "file ahead", "unknown stream",
+                                          "misplaced file",   "unfinished",     "unnumbered",   "garbage",
+                                          "foreign file"};
     return names[static_cast<std::size_t>(kind)];
 }
+inline constexpr std::size_t disagreements = static_cast<std::size_t>(Disagreement::foreign_file) + 1;
 constexpr bool is_damage(Disagreement kind) noexcept { return kind < Disagreement::unfinished; }
 
 struct Finding {
     Disagreement kind = Disagreement::missing_file;
-    ObjectId object;         ///< none for a foreign file
+    ObjectId object;         ///< none for a foreign file; wrong_usage: number 0 of the stream
     std::string name;        ///< of a foreign file
-    Bytes expected;          ///< wrong_size: as the row says
-    Bytes actual;            ///< wrong_size: of the file
+    Bytes expected;          ///< wrong_size: as the row says; wrong_usage: the sum over the objects
+    Bytes actual;            ///< wrong_size: of the file; wrong_usage: as the store says
     std::uint64_t offset = 0;  ///< wrong_digest: of the block
     Error cause;             ///< wrong_index, wrong_blocks, unreadable
 };
@@ -55,7 +64,7 @@ struct CheckSummary {
     std::uint64_t objects = 0;  ///< committed
     Bytes bytes;                ///< of theirs
     Bytes read;                 ///< that were compared with digests
-    std::array<std::uint64_t, 12> found{};  ///< by kind
+    std::array<std::uint64_t, disagreements> found{};  ///< by kind
 
     std::uint64_t count(Disagreement kind) const noexcept { return found[static_cast<std::size_t>(kind)]; }
     bool is_clean() const noexcept {
@@ -85,11 +94,16 @@ public:
     Result<CheckSummary> run(DirectoryId directory) {
         auto names = place_.list();
         if (!names) return names.error();
-        if (auto done = check_names(*names, directory); !done) return done.error();
         auto streams = view_.streams();
         if (!streams) return streams.error();
-        for (const auto& stream : *streams)
-            if (auto done = check_stream(stream.id, directory); !done) return done.error();
+        auto usage = view_.usage();
+        if (!usage) return usage.error();
+        for (const auto& stream : *streams) usage_[stream.id] = {stream.id, directory, 0, 0, {}};
+        for (const auto& row : *usage)
+            if (row.directory == directory) usage_[row.stream] = row;
+        if (auto done = check_names(*names, directory); !done) return done.error();
+        for (const auto& [stream, row] : usage_)
+            if (auto done = check_stream(row); !done) return done.error();
         for (const auto state : {ObjectState::quarantined, ObjectState::growing, ObjectState::garbage}) {
             auto rows = view_.in_state(directory, state);
             if (!rows) return rows.error();
@@ -116,15 +130,16 @@ private:
         return finding;
     }
 
+    /// Of a file that no row speaks of.
+    Disagreement judge(ObjectId id) const {
+        const auto stream = usage_.find(id.stream());
+        if (stream == usage_.end()) return Disagreement::unknown_stream;
+        const ProbedNumbers probed{stream->second.highest};
+        if (probed.contain(id.sequence())) return Disagreement::unnumbered;
+        return id.sequence() > probed.last ? Disagreement::file_ahead : Disagreement::file_without_row;
+    }
+
     Result<void> check_names(const std::vector<std::string>& names, DirectoryId directory) {
-        auto usage = view_.usage();
-        if (!usage) return usage.error();
-        const auto is_probed = [&](ObjectId id) {
-            Sequence highest = 0;
-            for (const auto& row : *usage)
-                if (row.stream == id.stream() && row.directory == directory) highest = row.highest;
-            return ProbedNumbers{highest}.contain(id.sequence());
-        };
         for (const auto& name : names) {
             if (C::Directory::is_own_name(name)) continue;
             const auto id = ObjectName::parse(name);
@@ -138,24 +153,37 @@ private:
             auto row = view_.object(*id);
             if (!row) return row.error();
             if (!*row)
-                tell(is_probed(*id) ? Disagreement::unfinished : Disagreement::file_without_row, *id);
+                tell(judge(*id), *id);
             else if ((*row)->directory != directory)
-                tell(Disagreement::file_without_row, *id);
+                tell(Disagreement::misplaced_file, *id);
         }
         return {};
     }
 
-    Result<void> check_stream(StreamId stream, DirectoryId directory) {
-        for (ObjectCursor cursor{view_, stream};;) {
+    Result<void> check_stream(const UsageRow& usage) {
+        UsageRow sum{usage.stream, usage.directory, 0, 0, {}};
+        for (ObjectCursor cursor{view_, usage.stream};;) {
             auto rows = cursor.next();
             if (!rows) return rows.error();
-            if (rows->empty()) return {};
+            if (rows->empty()) break;
             for (const auto& row : *rows) {
-                if (row.directory != directory) continue;
+                if (row.directory != usage.directory) continue;
+                sum.highest = row.id.sequence();
+                ++sum.objects;
+                sum.allocated += row.allocated;
                 if (auto done = check_object(row); !done) return done;
                 if (options_.on_progress) options_.on_progress(summary_, options_.context);
             }
         }
+        if (usage.objects == sum.objects && usage.allocated == sum.allocated && usage.highest >= sum.highest)
+            return {};
+        finding_ = {};
+        finding_.kind = Disagreement::wrong_usage;
+        finding_.object = ObjectId{usage.stream, 0};
+        finding_.expected = sum.allocated;
+        finding_.actual = usage.allocated;
+        tell(finding_);
+        return {};
     }
 
     Result<void> check_object(const ObjectRow& row) {
@@ -212,21 +240,29 @@ private:
         for (std::uint64_t start = 0; start < row.size.value; start += digest_block_size) {
             buffer_.resize(static_cast<std::size_t>(
                 std::min<std::uint64_t>(digest_block_size, row.size.value - start)));
-            pacer.before(file, start, start + buffer_.size());
-            auto got = file.read_at(buffer_, start);
-            pacer.after(file, start, start + buffer_.size());
-            if (!got) {
-                tell(Disagreement::unreadable, row.id, got.error());
-                continue;
-            }
-            // Shorter: told already, by its size.
-            if (*got != buffer_.size()) return;
-            summary_.read += Bytes{*got};
-            typename C::Digest digest;
-            digest.update(buffer_);
             const auto block = static_cast<std::size_t>(start / digest_block_size);
             const auto expected = digests.subspan(block * C::Digest::size, C::Digest::size);
-            if (std::ranges::equal(digest.finish(), expected)) continue;
+            const auto matches = [&]() -> Result<bool> {
+                pacer.before(file, start, start + buffer_.size());
+                auto got = file.read_at(buffer_, start);
+                pacer.after(file, start, start + buffer_.size());
+                if (!got) return got.error();
+                if (*got != buffer_.size()) return Error{Errc::object_short, Operation::verify};
+                typename C::Digest digest;
+                digest.update(buffer_);
+                return std::ranges::equal(digest.finish(), expected);
+            };
+            auto good = matches();
+            // What was read wrongly once may be right.
+            if (good && !*good) good = matches();
+            if (!good) {
+                // Told already, by its size.
+                if (good.error().is(Errc::object_short)) return;
+                tell(Disagreement::unreadable, row.id, good.error());
+                continue;
+            }
+            summary_.read += Bytes{buffer_.size()};
+            if (*good) continue;
             finding_ = {};
             finding_.kind = Disagreement::wrong_digest;
             finding_.object = row.id;
@@ -241,15 +277,16 @@ private:
     Tell& tell_;
     CheckSummary summary_;
     Finding finding_;
+    std::map<StreamId, UsageRow> usage_;  ///< in this directory, of each stream that there is
     std::vector<std::byte> buffer_;
 };
 
 }  // namespace detail
 
 /// Compares a directory of the archive type `A` with its store, whose rows `view` shows: a
-/// `SqliteReader`, or a `MemoryStore`. Rows and files, sizes, indexes, digests of blocks, and, if asked
-/// for, of all data. Changes nothing and locks nothing: nobody may be writing. `tell(const Finding&)` is
-/// called for each disagreement.
+/// `SqliteReader`, or a `MemoryStore`. Rows and files, sizes, indexes, usage, digests of blocks, and, if
+/// asked for, of all data. Changes nothing and locks nothing: nobody may be writing. `tell(const Finding&)` is
+/// called for each disagreement; `repair` (bobbin/repair.hpp) does something about them.
 /// @errors `directory_missing_identity`, `directory_unknown_to_store`; of the store; of the file system
 ///   where the directory itself can't be read
 template <class A, class View, class Tell>

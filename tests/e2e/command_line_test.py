@@ -55,5 +55,65 @@ def body(scene):
     os.rename(away, footage)
     same(scene.check(), before, "what is recorded once the disk is back")
 
+    repair(scene, camera, refused)
+
+
+def repair(scene, camera, refused):
+    """Says what it would do, does it on demand, deletes nothing."""
+    store, footage = scene.path("mended"), scene.path("mended/footage")
+    start = ["run", "--dir", store, "--listen", "127.0.0.1:0"]
+
+    def record():
+        recorder = scene.recorder("mended", cameras=dict(word.split("=") for word in camera[1:]), rotate=1)
+        before = len(recorder.recordings("door"))
+        recorder.wait_for_recordings(
+            "door", lambda found: sum(not r.get("firstUncommitted") for r in found) >= before + 3, "three recordings")
+        recorder.stop()
+
+    def check(code, texts, *words):
+        done = subprocess.run([scene.recorder_program, "check", "--dir", store, *words], capture_output=True, text=True, timeout=20)
+        same(done.returncode, code, f"exit code of check {words}:\n{done.stdout}{done.stderr}")
+        for text in texts:
+            require(text in done.stdout, f"check {words} does not say {text!r}:\n{done.stdout}")
+
+    def content(folder=store):
+        found = {}
+        for place, _, names in os.walk(folder):
+            for name in names:
+                with open(os.path.join(place, name), "rb") as file:
+                    found[os.path.relpath(os.path.join(place, name), folder)] = file.read()
+        return found
+
+    record()
+    refused(2, "--repair or --adopt", "check", "--dir", store, "--apply")
+    check(0, ["There is nothing to repair.", "all is well"], "--repair")
+    names = sorted(name for name in os.listdir(footage) if len(name) == 16 and name[:8] == "00000001")
+    os.remove(os.path.join(footage, names[0]))
+    with open(os.path.join(footage, names[1]), "r+b") as file:
+        file.write(b"not what was recorded")
+    with open(os.path.join(footage, "00000001000000c8"), "wb") as file:
+        file.write(b"from another time")
+    before = content()
+    planned = [f"{names[0]}: the recording has no file; to be set aside", f"{names[1]}: the bytes from 0 on",
+               "to be kept: new recordings are to come behind it", "Nothing was changed; add --apply"]
+    check(4, planned, "--repair", "--read-data")
+    same(content(), before, "the recorder's directory after a dry run")
+    check(4, ["; set aside", "new recordings come behind it", "Done."], "--repair", "--read-data", "--apply")
+    same(content(footage), {name[8:]: data for name, data in before.items() if name.startswith("footage/")}, "the recordings after a repair")
+    check(4, ["damaged, and set aside", "There is nothing to repair."], "--repair", "--read-data", "--apply")
+    record()
+    require(os.path.exists(os.path.join(footage, "00000001000000c8")), "a file that nobody knows was removed")
+    require(any(name > "00000001000000c8" for name in os.listdir(footage)), "new recordings have no numbers behind it")
+
+    # An identity that is lost.
+    os.remove(os.path.join(footage, "bobbin-directory"))
+    refused(1, "adopt it", *start)
+    refused(1, "check --adopt", "check", "--dir", store, "--repair", "--apply")
+    before = content()
+    check(4, ["would be adopted", "add --apply"], "--adopt")
+    same(content(), before, "the recorder's directory after a dry run")
+    check(4, ["are adopted", "Done."], "--adopt", "--apply")
+    record()
+
 
 run_test(body)

@@ -93,6 +93,24 @@ BOOST_AUTO_TEST_CASE(bytes_have_changed) {
     BOOST_TEST(checked.summary.read.value == 4'500'000U);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_read_wrongly_once_may_be_right) {
+    // A disk, or a cable, that gives one block wrongly, once.
+    struct OnceWrong : Fs {
+        Result<std::size_t> read_at(FileHandle h, MutableByteView to, std::uint64_t offset) noexcept {
+            auto got = Fs::read_at(h, to, offset);
+            if (to.size() > 100'000 && !std::exchange(has_erred, true)) to[77] ^= std::byte{1};
+            return got;
+        }
+        bool has_erred = false;
+    };
+    using Archive = bobbin::Archive<File<OnceWrong>, VideoIndex, MemoryStore, ManualClock, Recorder>;
+    auto directory = *FsDirectory<OnceWrong>::open("/sim/footage", RootMode::existing, OnceWrong{bench.fs});
+    const auto summary = check<Archive>(directory, *bench.store, {.read_data = true}, [](const Finding&) {});
+    BOOST_TEST_REQUIRE(summary.has_value());
+    BOOST_TEST(summary->is_clean());
+    BOOST_TEST(summary->read.value == 4'500'000U);
+}
+
 BOOST_AUTO_TEST_CASE(rows_have_changed) {
     auto tx = bench.store->begin();
     BOOST_REQUIRE(tx);
@@ -108,8 +126,8 @@ BOOST_AUTO_TEST_CASE(files_that_no_row_speaks_of) {
     auto directory = place();
     BOOST_REQUIRE(directory.create(ObjectId{bench.door, 200}));
     const auto checked = run();
-    BOOST_TEST(checked.is({file_without_row}));
-    BOOST_TEST(checked.summary.count(file_without_row) == 1U);
+    BOOST_TEST(checked.is({file_ahead}));
+    BOOST_TEST(checked.summary.count(file_ahead) == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_of_a_file_of_another_directory) {
@@ -123,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_copy_of_a_file_of_another_directory) {
         BOOST_REQUIRE(directory.create(id));
     }
     const auto checked = run();
-    BOOST_TEST(checked.is({file_without_row}));
+    BOOST_TEST(checked.is({misplaced_file}));
 }
 
 BOOST_AUTO_TEST_CASE(what_the_next_start_finishes_is_no_damage) {
@@ -140,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_file_that_the_next_start_removes_is_no_damage) {
     auto directory = place();
     BOOST_REQUIRE(directory.create(ObjectId{bench.door, ids.back().sequence() + 1}));
     const auto checked = run();
-    BOOST_TEST(checked.is({unfinished}));
+    BOOST_TEST(checked.is({unnumbered}));
     BOOST_TEST(checked.summary.is_clean());
 }
 

@@ -5,9 +5,17 @@
 
 namespace nvr {
 
-/// Compares the catalog with the recordings, and prints what disagrees. Changes nothing.
+struct CheckRequest {
+    std::string directory;
+    bool read_data = false;
+    bool repair = false;  ///< says what would be done
+    bool adopt = false;   ///< likewise, also for recordings that are refused at the start
+    bool apply = false;   ///< does it; else nothing is changed
+};
+
+/// Compares the catalog with the recordings, and prints what disagrees.
 /// @returns an exit code
-int check_command(const std::string& directory, bool read_data);
+int check_command(const CheckRequest& request);
 
 }  // namespace nvr
 

@@ -25,12 +25,12 @@ constexpr int rotate_run = 60, rotate_demo = 10;  // seconds
 
 struct Words {
     std::string directory;
+    CheckRequest check;
     std::vector<std::string> cameras;
     std::string listen = "127.0.0.1:8080";
     std::string retain;
     int rotate = 0;
     bool allow_unauthenticated = false;
-    bool read_data = false;
 };
 
 struct UsageError : std::runtime_error {
@@ -127,9 +127,14 @@ int run_program(int argc, char** argv) {
     add_serving(show, words);
     show.footer(exit_codes);
 
-    auto& check = *app.add_subcommand("check", "compare the catalog with the recordings; changes nothing");
-    check.add_option("--dir", words.directory, "the recorder's directory")->required()->type_name("DIR");
-    check.add_flag("--read-data", words.read_data, "read all recordings and compare their digests");
+    auto& check = *app.add_subcommand("check", "compare the catalog with the recordings; changes nothing but with --apply");
+    check.add_option("--dir", words.check.directory, "the recorder's directory")->required()->type_name("DIR");
+    check.add_flag("--read-data", words.check.read_data, "read all recordings and compare their digests");
+    check.add_flag("--repair", words.check.repair, "say what a repair would do");
+    check.add_flag("--adopt", words.check.adopt,
+                   "the same for recordings that are refused: their identity is lost, or they or the catalog were "
+                   "restored from an older copy");
+    check.add_flag("--apply", words.check.apply, "with --repair or --adopt: do it; no recording is deleted by that");
     check.footer(exit_codes);
 
     try {
@@ -145,7 +150,9 @@ int run_program(int argc, char** argv) {
         if (run.parsed() && run.count("--rotate") == 0) words.rotate = rotate_run;
         if (run.parsed()) return serve(options_of(words));
         if (show.parsed()) return demo(words);
-        return check_command(words.directory, words.read_data);
+        if (words.check.apply && !words.check.repair && !words.check.adopt)
+            throw UsageError{"--apply does what --repair or --adopt says; give one of them, too"};
+        return check_command(words.check);
     } catch (const UsageError& e) {
         std::fprintf(stderr, "bobbin-nvr: %s\n", e.what());
         return exit_usage;

@@ -227,13 +227,20 @@ constexpr std::string_view explain(Errc code) noexcept {
         case Errc::directory_in_use: return "another process has this directory open; stop it first";
         case Errc::directory_missing_identity:
             return "there is no identity file here; is the right disk mounted? "
-                   "To make a new directory, ask for creation";
-        case Errc::directory_mismatch: return "this is not the directory that the store knows here";
-        case Errc::directory_used_by_other_store: return "the directory is already in use by another store";
+                   "To make a new directory, ask for creation; "
+                   "if these are the right files, and only their identity is lost, adopt it";
+        case Errc::directory_mismatch:
+            return "this is not the directory that the store knows here; mount the right one. "
+                   "If one of the two was restored from an older copy and there is nothing newer, adopt it";
+        case Errc::directory_used_by_other_store:
+            return "the directory is already in use by another store; "
+                   "open it with that one, or take another directory";
         case Errc::directory_unknown_to_store:
             return "the directory was completed by an open that the store does not know; "
-                   "the store may have been restored from an older copy";
-        case Errc::identity_malformed: return "the identity file is damaged; restore it from a copy";
+                   "the store may have been restored from an older copy; "
+                   "restore a newer one, or take another directory";
+        case Errc::identity_malformed:
+            return "the identity file is damaged; restore it from a copy, or adopt the directory";
         case Errc::identity_version_unknown: return "the identity file was written by a newer version";
         case Errc::name_invalid: return "not a name that may be used here";
         case Errc::overrun: return "bytes came faster than the disk took them and were dropped";
