@@ -349,7 +349,8 @@ private:
     }
 
     Result<void> commit(Batch& batch) {
-        auto tx = store_.begin();
+        const bool is_soft = batch.is_soft() && doubted_.empty();
+        auto tx = store_.begin(is_soft ? Durability::soft : Durability::hard);
         if (!tx) return tx.error();
         auto committed = batch.commit(*tx, ports_, refused_, doubted_);
         if (batch.has_failed_deleting) pass_over(batch.failed, committed.error());

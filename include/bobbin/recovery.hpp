@@ -5,6 +5,7 @@
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/detail/restore_mark.hpp>
 #include <bobbin/detail/sequence_window.hpp>
+#include <bobbin/detail/soft_mark.hpp>
 #include <bobbin/digest/blocks.hpp>
 
 #include <algorithm>
@@ -111,8 +112,9 @@ Result<DirectoryId> open_in_two_phases(Place& directory, Store& store,
     return id;
 }
 
-/// Finishes or forgets what a crash left in one directory. Growing objects end at their last mark;
-/// garbage, and files that no row speaks of, are removed. Doing it twice changes nothing. The store
+/// Finishes or forgets what a crash left in one directory. Growing objects end at their last soft mark,
+/// if all of its bytes are there, else at their last hard one; without either they, garbage, and files
+/// that no row speaks of are removed. Doing it twice changes nothing. The store
 /// is held only to read what is to be done and to write what was: a slow disk holds up no other.
 template <class C>
 class Recovery {
@@ -127,7 +129,7 @@ public:
         restore_all();
         if (auto done = find_unnumbered(); !done) return done;
         remove_files();
-        if (growing_.empty() && forgotten_.empty() && new_garbage_.empty()) return {};
+        if (growing_.empty() && abandoned_.empty() && forgotten_.empty() && new_garbage_.empty()) return {};
         if (auto written = write_rows(); !written) return written;
         for (const auto& found : growing_)
             if (found.damage)
@@ -147,7 +149,9 @@ private:
         std::vector<std::byte> tail;
         std::vector<std::byte> digests;
         std::vector<std::byte> index;
+        std::vector<std::byte> soft_mark;
         Counts counts{};
+        std::optional<SoftMark> kept{};  ///< where the object ends at its soft mark
         std::optional<Error> damage{};
     };
 
@@ -163,7 +167,10 @@ private:
             if (!digests) return digests.error();
             auto index = tx->pieces(row.id, PieceKind::index);
             if (!index) return index.error();
-            growing_.push_back({std::move(row), std::move(*tail), std::move(*digests), std::move(*index)});
+            auto soft_mark = tx->pieces(row.id, PieceKind::soft_mark);
+            if (!soft_mark) return soft_mark.error();
+            growing_.push_back({std::move(row), std::move(*tail), std::move(*digests), std::move(*index),
+                                std::move(*soft_mark)});
         }
         auto garbage = tx->in_state(state_.id, ObjectState::garbage);
         if (!garbage) return garbage.error();
@@ -178,17 +185,27 @@ private:
         return {};
     }
 
-    /// Once more for each object that the program's rows refuse: that one is set aside.
+    /// Once more for each object that the program's rows refuse.
     Result<void> write_rows() {
         for (;;) {
-            Found* refused = nullptr;
+            auto refused = no_object;
             auto written = write_rows(refused);
-            if (written || !refused || !is_refusal(written.error())) return written;
-            refused->damage = written.error();
+            if (written || refused == no_object || !is_refusal(written.error())) return written;
+            set_aside(refused, written.error());
         }
     }
 
-    Result<void> write_rows(Found*& refused) {
+    /// Where it is one of which nothing is there, it stays as it is.
+    void set_aside(ObjectId id, const Error& error) {
+        for (auto& found : growing_)
+            if (found.row.id == id) found.damage = error;
+        if (std::erase(abandoned_, id) == 0) return;
+        std::erase(forgotten_, id);
+        std::erase(state_.garbage, id);
+        state_.policy.observer.on_error(error);
+    }
+
+    Result<void> write_rows(ObjectId& refused) {
         auto tx = store_.begin();
         if (!tx) return tx.error();
         for (auto& found : growing_) {
@@ -202,10 +219,26 @@ private:
             if (auto put = tx->put(row); !put) return put.about(row.id);
             if (found.damage) continue;
             if (auto put = tx->put_piece({row.id, PieceKind::tail, 0, {}}); !put) return put;
+            if (auto put = tx->put_piece({row.id, PieceKind::soft_mark, 0, {}}); !put) return put;
+            if (const auto& mark = found.kept) {
+                if (auto put = tx->put_piece({row.id, PieceKind::index, mark->piece, mark->index}); !put)
+                    return put;
+                if (auto put =
+                        tx->put_piece({row.id, PieceKind::block_digests, mark->piece, mark->block_digests});
+                    !put)
+                    return put;
+            }
             if (auto done = state_.policy.rows.commit(*tx, row.id, found.counts, nullptr); !done) {
-                refused = &found;
+                refused = row.id;
                 return done.about(row.id);
             }
+        }
+        for (const auto id : abandoned_) {
+            if (auto done = state_.policy.rows.remove(*tx, id); !done) {
+                refused = id;
+                return done.about(id);
+            }
+            if (auto done = tx->make_garbage(id); !done) return done;
         }
         for (const auto id : new_garbage_) {
             auto now = tx->object(id);
@@ -228,33 +261,100 @@ private:
     /// disk fails now, the object stays as it is.
     void restore_all() {
         std::erase_if(growing_, [&](Found& found) {
-            auto counts = restore_to_mark(found);
+            auto counts = restore(found);
             if (counts) {
                 found.counts = *counts;
                 return false;
             }
             const auto error = counts.error().about(found.row.id);
-            const bool is_damaged = error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) ||
-                                    error.is(Errc::format_unknown);
-            if (is_damaged)
-                found.damage = error;
-            else
+            if (!is_damage(error)) {
                 state_.policy.observer.on_error(error);
-            return !is_damaged;
+                return true;
+            }
+            // Nothing of it was promised against a loss of power.
+            if (found.row.size.value == 0 && !error.is(Errc::format_unknown)) {
+                abandoned_.push_back(found.row.id);
+                return true;
+            }
+            found.damage = error;
+            return false;
         });
     }
 
-    /// Durably, and checks the last block and the index.
-    Result<Counts> restore_to_mark(const Found& found) {
-        auto file = state_.directory.open_to_cut(found.row.id);
-        if (!file) return file.error();
-        if (auto restored = detail::restore_mark(*file, found.row, found.tail); !restored)
-            return restored.error();
+    static bool is_damage(const Error& error) noexcept {
+        return error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) || error.is(Errc::format_unknown);
+    }
+
+    Result<Counts> restore(Found& found) {
         if (found.row.digest_format != C::Digest::format_id || found.row.index_format != C::Index::format_id)
             return Error{Errc::format_unknown, Operation::recover};
+        auto file = state_.directory.open_to_cut(found.row.id);
+        if (!file) return file.error();
+        auto counts = restore_soft_mark(*file, found);
+        if (counts || !is_damage(counts.error())) return counts;
+        return found.row.size.value == 0 ? counts : restore_hard_mark(*file, found);
+    }
+
+    /// Where power failed, any of the bytes may be missing; then it is as if there were no such mark. Its
+    /// name is durable: the directory has been synced since, with its identity.
+    template <class File>
+    Result<Counts> restore_soft_mark(File& file, Found& found) {
+        auto mark = SoftMark::decode(found.soft_mark);
+        if (!mark) return mark.error();
+        auto status = file.status();
+        if (!status) return status.error();
+        if (status->size.value < mark->size) return Error{Errc::object_short, Operation::recover};
+        auto pieces = found.digests;
+        pieces.insert(pieces.end(), mark->block_digests.begin(), mark->block_digests.end());
+        auto list = join_digest_pieces(pieces, C::Digest::size);
+        if (!list) return list.error();
+        auto index = found.index;
+        index.insert(index.end(), mark->index.begin(), mark->index.end());
+        auto counts = C::Index::count(index, Bytes{mark->size});
+        if (!counts) return counts.error();
+        if (auto written = rewrite(file, found, mark->size, *list); !written) return written.error();
+        if (auto cut = file.truncate(Bytes{mark->size}); !cut) return cut.error();
+        if (auto synced = file.sync(); !synced) return synced.error();
+
+        found.kept = *mark;
+        found.row.size = Bytes{mark->size};
+        found.row.allocated = round_up(found.row.size, state_.block);
+        typename C::Digest whole;
+        whole.update(*list);
+        if (auto digest = DigestValue::from(whole.finish())) found.row.digest = *digest;
+        return counts;
+    }
+
+    /// Checks what follows the hard mark, block by block, and writes it again: after a sync that failed
+    /// the disk may hold less than the kernel's copy shows, and not even the next sync would tell.
+    template <class File>
+    Result<void> rewrite(File& file, const Found& found, std::uint64_t size, ByteView digests) {
+        const auto marked = found.row.size.value;
+        std::vector<std::byte> bytes;
+        for (auto start = marked / digest_block_size * digest_block_size; start < size;
+             start += digest_block_size) {
+            bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(digest_block_size, size - start)));
+            auto got = file.read_at(bytes, start);
+            if (!got) return got.error();
+            if (*got != bytes.size()) return Error{Errc::object_short, Operation::recover};
+            if (!is_block_of<typename C::Digest>(digests, start / digest_block_size, bytes))
+                return Error{Errc::digest_mismatch, Operation::recover};
+            // Not a page that is durable already: it could tear.
+            const auto kept = std::max(start, marked - found.tail.size());
+            auto wrote = file.write_at(ByteView{bytes}.subspan(static_cast<std::size_t>(kept - start)), kept);
+            if (!wrote) return wrote;
+        }
+        return {};
+    }
+
+    /// Durably, and checks the last block and the index.
+    template <class File>
+    Result<Counts> restore_hard_mark(File& file, const Found& found) {
+        if (auto restored = detail::restore_mark(file, found.row, found.tail); !restored)
+            return restored.error();
         auto list = join_digest_pieces(found.digests, C::Digest::size);
         if (!list) return list.error();
-        if (auto checked = check_last_block(*file, found.row, *list); !checked) return checked.error();
+        if (auto checked = check_last_block(file, found.row, *list); !checked) return checked.error();
         return C::Index::count(found.index, found.row.size);
     }
 
@@ -269,9 +369,7 @@ private:
             auto got = file.read_at(bytes, start);
             if (!got) return got.error();
             if (*got != bytes.size()) return Error{Errc::object_short, Operation::recover};
-            typename C::Digest digest;
-            digest.update(bytes);
-            if (!std::ranges::equal(digest.finish(), list.last(C::Digest::size))) return mismatch;
+            if (!is_block_of<typename C::Digest>(list, start / digest_block_size, bytes)) return mismatch;
         }
         return {};
     }
@@ -314,10 +412,12 @@ private:
         for (const auto id : garbage_) (remove(id) ? forgotten_ : state_.garbage).push_back(id);
         for (const auto id : unnumbered_)
             if (!remove(id)) new_garbage_.push_back(id);
+        for (const auto id : abandoned_) (remove(id) ? forgotten_ : state_.garbage).push_back(id);
         if (has_removed)
             if (auto synced = state_.directory.sync(); !synced) {
                 state_.policy.observer.on_error(synced.error().about(state_.id));
                 state_.garbage = std::move(garbage_);
+                state_.garbage.insert(state_.garbage.end(), abandoned_.begin(), abandoned_.end());
                 forgotten_.clear();
                 new_garbage_ = std::move(unnumbered_);
             }
@@ -327,6 +427,7 @@ private:
     DirectoryState<C>& state_;
     Store& store_;
     std::vector<Found> growing_;
+    std::vector<ObjectId> abandoned_;    ///< growing, and nothing of them is there
     std::vector<ObjectId> garbage_;      ///< says a row
     std::vector<ObjectId> unnumbered_;   ///< files without a row
     std::vector<ObjectId> forgotten_;    ///< garbage that is durably gone

@@ -29,7 +29,7 @@ struct DoubtfulStore : MemoryStore {
     private:
         DoubtfulStore* store_;
     };
-    Result<Transaction> begin() noexcept {
+    Result<Transaction> begin(Durability = Durability::hard) noexcept {
         if (is_down) return Error::system(EIO, Operation::begin);
         auto tx = MemoryStore::begin();
         if (!tx) return tx.error();

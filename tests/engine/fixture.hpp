@@ -25,7 +25,7 @@ using Fs = testing::FaultyFs<testing::SimFs>;
 
 /// What the engine told, for tests to look at.
 struct Log {
-    std::vector<ObjectId> committed, marked, deleted, removed, missing, recovered, quarantined;
+    std::vector<ObjectId> committed, marked, soft_marked, deleted, removed, missing, recovered, quarantined;
     std::vector<Lost> lost;
     std::vector<std::tuple<ObjectId, ObjectId, EndReason>> splits;
     std::vector<Error> errors;
@@ -38,6 +38,7 @@ struct Log {
 struct Recorder : NullObserver {
     std::shared_ptr<Log> log = std::make_shared<Log>();
     void on_marked(ObjectId id, Bytes) noexcept { log->marked.push_back(id); }
+    void on_soft_marked(ObjectId id, Bytes) noexcept { log->soft_marked.push_back(id); }
     void on_committed(ObjectId id, Bytes) noexcept { log->committed.push_back(id); }
     void on_split(ObjectId id, ObjectId next, EndReason why) noexcept {
         log->splits.emplace_back(id, next, why);

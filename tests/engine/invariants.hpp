@@ -70,6 +70,8 @@ inline void check_all(Life& life, const Promise& promise, Failures& failures) {
     };
     for (const auto& [id, size] : promise.whole) check_promised(id, size, true);
     for (const auto& [id, size] : promise.marked) check_promised(id, size, false);
+    if (!failures.crash().power_cut)
+        for (const auto& [id, size] : promise.soft) check_promised(id, size, false);
     for (const auto id : promise.deleted)
         if (row_of(id)) failures.add("a deleted object came back");
 

@@ -38,7 +38,17 @@ struct Teller : NullObserver {
         if (!promise) return;
         promise->whole[id] = size.value;
         promise->marked.erase(id);
+        promise->soft.erase(id);
         told();
+    }
+    void on_soft_marked(ObjectId id, Bytes size) noexcept {
+        if (!promise) return;
+        promise->soft[id] = size.value;
+        told();
+    }
+    /// What it was given up for may have taken what the kernel had.
+    void on_split(ObjectId id, ObjectId, EndReason) noexcept {
+        if (promise) promise->soft.erase(id);
     }
     void on_marked(ObjectId id, Bytes size) noexcept {
         if (!promise) return;
@@ -47,7 +57,9 @@ struct Teller : NullObserver {
     }
     void on_quarantined(ObjectId id, const Error& error) noexcept {
         quarantined = describe(error);
-        if (promise) promise->marked.erase(id);
+        if (!promise) return;
+        promise->marked.erase(id);
+        promise->soft.erase(id);
     }
     std::string quarantined;
     std::set<ObjectId> deleted;
@@ -60,6 +72,7 @@ struct Teller : NullObserver {
         if (!promise) return;
         promise->whole.erase(id);
         promise->marked.erase(id);
+        promise->soft.erase(id);
         promise->deleted.insert(id);
         told();
     }
@@ -182,7 +195,10 @@ struct Life {
             if (!row) throw Stop{"row: " + store->describe(row.error())};
             const bool counts = *row && ((*row)->state == ObjectState::committed ||
                                          (*row)->state == ObjectState::growing);
-            if (counts)
+            // Of which a soft mark at most speaks: it may be taken, or not.
+            const bool is_open = counts && (*row)->size.value == 0;
+            if (is_open) oracle.found(path, 0);
+            if (counts && !is_open)
                 oracle.committed_before(path, (*row)->size.value);
             else
                 oracle.unlink_allowed(path);

@@ -94,8 +94,8 @@ public:
     };
 
     explicit PlantedStore(S store) : S{std::move(store)} {}
-    Result<Transaction> begin() noexcept {
-        auto tx = S::begin();
+    Result<Transaction> begin(Durability durability = Durability::hard) noexcept {
+        auto tx = S::begin(durability);
         if (!tx) return tx.error();
         return Transaction{std::move(*tx)};
     }

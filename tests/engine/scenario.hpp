@@ -24,6 +24,7 @@ using Fs = testing::FaultyFs<SimFs>;
 struct Promise {
     std::map<ObjectId, std::uint64_t> whole;   ///< committed, with this size
     std::map<ObjectId, std::uint64_t> marked;  ///< at least so much of it
+    std::map<ObjectId, std::uint64_t> soft;    ///< likewise, unless power fails
     std::set<ObjectId> deleted;                ///< must never come back
     std::set<ObjectId> may_go;                 ///< deleted at any moment from now on
     std::set<ObjectId> may_be_aside;           ///< the program's rows refuse them
@@ -44,6 +45,8 @@ struct Promise {
         add(1);
         for (const auto& [id, size] : marked) add(id.value), add(size);
         add(2);
+        for (const auto& [id, size] : soft) add(id.value), add(size);
+        add(5);
         for (const auto id : deleted) add(id.value);
         add(3);
         for (const auto id : may_go) add(id.value);

@@ -11,6 +11,12 @@ void mark(Life& life) {
     life.committer->step();
 }
 
+void soft_mark(Life& life) {
+    life.clock.advance(1s);
+    life.syncer->step();
+    life.committer->step();
+}
+
 void drain(Life& life) {
     if (auto done = life.committer->drain(2s); !done)
         throw Life::Stop{"drain: " + life.store->describe(done.error())};
@@ -143,6 +149,40 @@ std::vector<EngineScenario> engine_scenarios() {
                        append(door, 1);
                        (void)yard.end();
                        mark(life);
+                   }});
+    // The hard mark ends on its third page.
+    all.push_back({"soft marks", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 3; ++n) append(writer, n);
+                       soft_mark(life);
+                       append(writer, 3);
+                       mark(life);
+                       append(writer, 4);
+                       soft_mark(life);
+                       append(writer, 5);
+                       soft_mark(life);
+                       (void)writer.end();
+                       drain(life);
+                   }});
+    all.push_back({"soft marks beside a commit", [](Life& life, Promise&) {
+                       auto door = life.writer(life.stream("door"));
+                       auto yard = life.writer(life.stream("yard"));
+                       append(door, 0);
+                       soft_mark(life);
+                       // Makes the soft one durable, too, and not its bytes.
+                       record(life, yard, 0, 1);
+                       append(door, 1);
+                       soft_mark(life);
+                   }});
+    all.push_back({"a failed sync after soft marks", [](Life& life, Promise&) {
+                       auto writer = life.writer(life.stream("door"));
+                       for (std::size_t n = 0; n < 3; ++n) append(writer, n);
+                       soft_mark(life);
+                       for (std::size_t n = 3; n < 5; ++n) append(writer, n);
+                       life.data.plan().add({testing::Call::sync, 1});
+                       (void)writer.end();
+                       (void)life.committer->drain(2s);  // tells of the failure
+                       drain(life);
                    }});
     all.push_back({"an unclean end", [](Life& life, Promise&) {
                        {

@@ -412,7 +412,7 @@ struct HungStore : MemoryStore {
     private:
         Gate* gate_;
     };
-    Result<Transaction> begin() noexcept {
+    Result<Transaction> begin(Durability = Durability::hard) noexcept {
         auto tx = MemoryStore::begin();
         if (!tx) return tx.error();
         return Transaction{std::move(*tx), *gate};

@@ -39,6 +39,8 @@ struct NullObserver {
 
     void on_created(ObjectId) noexcept {}
     void on_marked(ObjectId, Bytes) noexcept {}
+    /// The death of the process no longer hurts what is told here; a loss of power may.
+    void on_soft_marked(ObjectId, Bytes) noexcept {}
     void on_committed(ObjectId, Bytes) noexcept {}
     /// The engine ended `object` for `reason` and goes on in `next` (`no_object`: at the next group).
     void on_split(ObjectId, ObjectId /*next*/, EndReason) noexcept {}

@@ -145,7 +145,7 @@ private:
                     std::as_const(state_.policy.rows)
                         .split(stream_.split_facts, stream_.split_counts, stream_.dropped);
             auto object = std::make_shared<Growing<C>>(id, stream_.next_facts, state_.pool);
-            object->marked_at = state_.now();
+            object->marked_at = object->soft_marked_at = state_.now();
             state_.outstanding.emplace(id, object);
             stream_.objects.push_back(object);
             stream_.current = std::move(object);

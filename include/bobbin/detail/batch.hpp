@@ -64,6 +64,14 @@ struct Batch {
     bool has_failed_deleting = false;
     std::optional<ObjectId> failed;  ///< whose deletion, where it is one
 
+    /// Whether it carries soft marks only, and so deletes nothing either.
+    bool is_soft() const noexcept {
+        return !parts.empty() && needs_room.empty() && std::ranges::all_of(parts, [](const Part& part) {
+            return part.gone.empty() &&
+                   std::ranges::all_of(part.changes, [](const auto& change) { return change->is_soft(); });
+        });
+    }
+
     /// @param refused deletions that are not tried again
     /// @param doubted deletions of which nobody knows whether they happened
     Result<void> commit(Transaction& tx, Ports ports, std::span<const Refusal> refused,
@@ -113,11 +121,7 @@ private:
             const auto last = std::find_if(part.changes.rbegin(), part.changes.rend(),
                                            [](const auto& change) { return !change->wrote_nothing; });
             if (last == part.changes.rend()) continue;
-            const auto& change = *last;
-            auto row = tx.object(change->row.id);
-            if (!row) return row.error();
-            return *row && (*row)->open == change->row.open &&
-                   (*row)->state == change->row.state && (*row)->size == change->row.size;
+            return (*last)->has_happened(tx);
         }
         for (const auto& object : deleted) {
             auto row = tx.object(object.id);
@@ -166,7 +170,7 @@ private:
 
     Result<void> apply_limits(Transaction& tx, Deleter& deleter) {
         unmet.clear();
-        if (skips_limits_) return {};
+        if (skips_limits_ || is_soft()) return {};
         auto done = lower_all(tx, deleter, &unmet);
         if (deleter.has_more()) unmet.clear();
         for (const auto directory : needs_room)

@@ -1,6 +1,7 @@
 #ifndef BOBBIN_DETAIL_DIRECTORY_PORT_HPP
 #define BOBBIN_DETAIL_DIRECTORY_PORT_HPP
 
+#include <bobbin/detail/soft_mark.hpp>
 #include <bobbin/detail/worker.hpp>
 
 #include <algorithm>
@@ -115,7 +116,8 @@ public:
             const auto& row = change->row;
             if (const auto stream = state_.streams.find(row.id.stream());
                 stream != state_.streams.end()) {
-                stream->second->durable = std::max(stream->second->durable, row.id.sequence());
+                if (!change->is_soft())
+                    stream->second->durable = std::max(stream->second->durable, row.id.sequence());
                 --stream->second->pending;
                 state_.release_if_settled(*stream->second);
             }
@@ -124,7 +126,7 @@ public:
                 continue;
             }
             switch (row.state) {
-                case ObjectState::growing: state_.policy.observer.on_marked(row.id, row.size); break;
+                case ObjectState::growing: tell_marked(*change); break;
                 case ObjectState::committed:
                     state_.outstanding.erase(row.id);
                     state_.policy.observer.on_committed(row.id, row.size);
@@ -166,6 +168,12 @@ public:
 
 private:
     // With the lock held.
+    void tell_marked(const Change<Transaction>& change) noexcept {
+        auto& observer = state_.policy.observer;
+        if (!change.is_soft()) return observer.on_marked(change.row.id, change.row.size);
+        if (const auto mark = SoftMark::decode(change.soft_mark))
+            observer.on_soft_marked(change.row.id, Bytes{mark->size});
+    }
     void remove(ObjectId id) {
         state_.garbage.push_back(id);
         state_.policy.observer.on_deleted(id);

@@ -27,7 +27,11 @@ struct SyncerOptions {
     std::chrono::nanoseconds append_deadline = std::chrono::seconds{30};
     /// On its way to the disk at most, of all files together, where the file policy bounds that.
     Bytes writeback{std::uint64_t{32} << 20};
-    std::chrono::nanoseconds mark_interval = std::chrono::seconds{5};  ///< zero: no hard marks
+    /// Hard marks: what the loss of power costs of a growing object. Zero: none.
+    std::chrono::nanoseconds mark_interval = std::chrono::seconds{5};
+    /// Soft marks: what the death of the process costs. They sync nothing. Zero: none; nor are there any
+    /// where the store has no soft commits, or nothing digests the bytes.
+    std::chrono::nanoseconds soft_mark_interval = std::chrono::seconds{1};
     UuidSource make_uuid = &random_uuid;
 };
 
@@ -42,6 +46,13 @@ namespace detail {
 inline constexpr std::size_t commit_count = 8;
 /// The worker writes when so many bytes of an object wait.
 inline constexpr std::uint64_t write_threshold = 64 * 1024;
+/// When the mark after the one at `last` is due. All objects have the same moments, so that one
+/// transaction carries them all.
+constexpr MonotonicTime next_mark(MonotonicTime last, std::chrono::nanoseconds interval) noexcept {
+    if (interval.count() <= 0) return MonotonicTime::max();
+    return deadline_after(last, interval - last.time_since_epoch() % interval);
+}
+
 /// What a file may hold back, at most, before it is told to hand it over.
 inline constexpr std::uint64_t flush_window = 1024 * 1024;
 
@@ -94,10 +105,10 @@ struct RowsChange final : Change<typename C::Transaction> {
     typename C::Facts facts{};
     std::optional<typename C::Facts> end_facts;
     typename C::Counts counts{};
-    bool is_first = false;
 
     Result<void> apply_rows(typename C::Transaction& tx) override {
-        if (is_first)
+        if (this->row.state == ObjectState::garbage) return rows->remove(tx, this->row.id);
+        if (!this->has_row)
             if (auto begun = rows->begin(tx, this->row.id, facts); !begun) return begun;
         if (this->row.state == ObjectState::growing) return rows->advance(tx, this->row.id, counts);
         return rows->commit(tx, this->row.id, counts, end_facts ? &*end_facts : &facts);

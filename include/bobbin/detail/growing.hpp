@@ -6,6 +6,7 @@
 #include <bobbin/digest/blocks.hpp>
 #include <bobbin/store/rows.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -59,11 +60,15 @@ struct Growing {
     std::vector<std::byte> piece;  ///< of the index, taken and not handed on yet
     std::vector<std::byte> tail;   ///< of what was taken: its last, partly filled sector
     std::uint32_t next_piece = 0;
+    bool has_row = false;       ///< a change that puts it was handed on
+    bool has_soft_mark = false;  ///< since the last hard one
+    std::uint64_t soft_size = 0;  ///< of the last soft mark
     std::optional<ObjectRow> marked;  ///< the row as of the last hard mark
     std::uint32_t marked_blocks = 0;
     std::vector<std::byte> marked_tail;
     typename Index::Counts marked_counts{};
     MonotonicTime marked_at{};
+    MonotonicTime soft_marked_at{};
     unsigned failures = 0;  ///< of writing it, in a row
     unsigned retries = 0;   ///< files that its records had before this one
     std::optional<Failure> broken;  ///< the file takes nothing further
@@ -80,6 +85,9 @@ struct Growing {
         }
     }
 
+    /// With the lock held, as its size is.
+    bool has_news() const noexcept { return size() > marked_size(); }
+    bool has_soft_news() const noexcept { return size() > std::max(marked_size(), soft_size); }
     std::uint64_t marked_size() const noexcept { return marked ? marked->size.value : 0; }
 };
 

@@ -21,7 +21,10 @@ struct Change {
     std::vector<std::byte> index;
     std::vector<std::byte> block_digests;
     std::vector<std::byte> tail;  ///< replaces that of the last mark
-    bool has_mark = false;        ///< an earlier change was one
+    std::vector<std::byte> soft_mark;  ///< nothing else is new, where there is one
+    bool has_row = false;        ///< by an earlier change
+    bool drops_tail = false;       ///< of the last mark
+    bool drops_soft_mark = false;
     bool is_settled = false;  ///< nothing follows for this object
     MonotonicTime ended_at{};
     bool is_refused = false;         ///< the program's rows would not have it
@@ -34,7 +37,7 @@ struct Change {
 
     Result<void> apply(Transaction& tx) {
         is_refused = wrote_nothing = false;
-        if (has_mark) {
+        if (has_row) {
             auto before = tx.object(row.id);
             if (!before) return before.error();
             // What was set aside, or deleted by the program, stays so, whatever was written behind it.
@@ -43,20 +46,37 @@ struct Change {
                 wrote_nothing = true;
                 return {};
             }
-            row.is_protected = (*before)->is_protected;  // the program's to change at any time
+            // The program's to change at any time.
+            row.is_protected = row.state != ObjectState::garbage && (*before)->is_protected;
         }
-        if (auto put = tx.put(row); !put) return put;
-        if (row.state == ObjectState::garbage || row.state == ObjectState::quarantined) return {};
+        if (!is_soft() || !has_row)
+            if (auto put = tx.put(row); !put) return put;
+        if (row.state == ObjectState::quarantined) return {};
+        if (row.state == ObjectState::garbage) return has_row ? write_rows(tx) : Result<void>{};
         if (!index.empty())
             if (auto put = tx.put_piece({row.id, PieceKind::index, piece, index}); !put) return put;
         if (!block_digests.empty())
             if (auto put = tx.put_piece({row.id, PieceKind::block_digests, piece, block_digests}); !put)
                 return put;
-        if (!tail.empty() || has_mark)
+        if (!tail.empty() || drops_tail)
             if (auto put = tx.put_piece({row.id, PieceKind::tail, 0, tail}); !put) return put;
-        auto applied = apply_rows(tx);
-        is_refused = !applied;
-        return applied;
+        if (is_soft() || drops_soft_mark)
+            if (auto put = tx.put_piece({row.id, PieceKind::soft_mark, 0, soft_mark}); !put) return put;
+        return write_rows(tx);
+    }
+
+    bool is_soft() const noexcept { return !soft_mark.empty(); }
+
+    /// Whether a transaction that may have happened has.
+    Result<bool> has_happened(Transaction& tx) const {
+        auto now = tx.object(row.id);
+        if (!now) return now.error();
+        const bool is_there = *now && (*now)->open == row.open && (*now)->state == row.state &&
+                              (*now)->size == row.size;
+        if (!is_there || !is_soft()) return is_there;
+        auto bytes = tx.pieces(row.id, PieceKind::soft_mark);
+        if (!bytes) return bytes.error();
+        return *bytes == soft_mark;
     }
 
     /// The object keeps its file and a row that says so, and counts as lost.
@@ -64,6 +84,13 @@ struct Change {
         row.state = ObjectState::quarantined;
         if (row.end_reason == EndReason::growing) row.end_reason = EndReason::unclean;
         set_aside_for = error;
+    }
+
+private:
+    Result<void> write_rows(Transaction& tx) {
+        auto applied = apply_rows(tx);
+        is_refused = !applied;
+        return applied;
     }
 };
 

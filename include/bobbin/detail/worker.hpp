@@ -3,6 +3,7 @@
 
 #include <bobbin/detail/directory_state.hpp>
 #include <bobbin/detail/restore_mark.hpp>
+#include <bobbin/detail/soft_mark.hpp>
 #include <bobbin/file/file_system_type.hpp>
 
 #include <algorithm>
@@ -42,23 +43,40 @@ public:
                 continue;
             }
             if (object.broken && !stream->has_number(sequence_window, &object)) continue;
-            if (const auto interval = state_.options.mark_interval;
-                interval.count() != 0 && object.size() > object.marked_size())
-                most = std::min(most, deadline_after(object.marked_at, interval) - now);
+            if (object.has_news()) most = std::min(most, hard_mark_due(object) - now);
+            if (object.has_soft_news()) most = std::min(most, soft_mark_due(object) - now);
         }
         return std::max(most, std::chrono::nanoseconds{1'000'000});
     }
 
 private:
-    /// An object whose file holds, durably, what the snapshot says.
+    enum class Due : std::uint8_t { nothing, soft_mark, hard_mark, end };
+
+    /// An object whose file holds what the snapshot says: durably, unless it is for a soft mark.
     struct Ready {
         StreamState<C>* stream;
         Object object;
         std::uint64_t size;
         std::size_t entries;
         typename C::Counts counts;
-        bool is_final;
+        Due due;
     };
+
+    MonotonicTime hard_mark_due(const Growing<C>& object) const noexcept {
+        return next_mark(object.marked_at, state_.options.mark_interval);
+    }
+    MonotonicTime soft_mark_due(const Growing<C>& object) const noexcept {
+        // Without digests nobody could tell whether the bytes outlived a loss of power.
+        if (C::Digest::size == 0 || !state_.line.store().has_soft_commits()) return MonotonicTime::max();
+        return next_mark(object.soft_marked_at, state_.options.soft_mark_interval);
+    }
+    /// With the lock held.
+    Due due(const Growing<C>& object) const noexcept {
+        if (object.has_ended) return Due::end;
+        if (object.has_news() && now_ >= hard_mark_due(object)) return Due::hard_mark;
+        if (object.has_soft_news() && now_ >= soft_mark_due(object)) return Due::soft_mark;
+        return Due::nothing;
+    }
 
     bool take_step() {
         const Lock one_at_a_time{stepping_};
@@ -84,37 +102,39 @@ private:
         bool did = false;
         for (std::size_t at = 0;; ++at) {
             Object object;
-            bool is_due = false;
+            auto what = Due::nothing;
             std::uint64_t size = 0;
             {
                 const Lock lock{state_.mutex};
                 if (at >= stream.objects.size()) return did;
                 object = stream.objects[at];
                 size = object->size();
-                const auto interval = state_.options.mark_interval;
-                is_due = object->has_ended || (interval.count() != 0 && size > object->marked_size() &&
-                                               now_ >= deadline_after(object->marked_at, interval));
+                what = due(*object);
                 if (object->not_before > now_) return did;
                 // Those behind it must get their rows first, or the store catch up.
                 if (object->broken && !stream.has_number(sequence_window, object.get())) continue;
                 const auto enough = is_short_ ? 1 : write_threshold;
-                if (!is_due && size - object->written < enough) return did;
+                if (what == Due::nothing && size - object->written < enough) return did;
             }
             if (object->broken) {
                 give_up(stream, object, *object->broken);
                 return true;
             }
-            if (!is_due) return write_until(stream, object, size) || did;
+            if (what == Due::nothing) return write_until(stream, object, size) || did;
 
             const auto ready = snapshot(stream, object);
             did = true;
             if (!write_until(stream, object, ready.size)) return did;
+            if (ready.due == Due::soft_mark) {
+                ready_.push_back(ready);
+                return did;
+            }
             if (auto synced = object->file->sync(); !synced) {
                 give_up(stream, object, {EndReason::sync_failed, synced.error().about(object->id)});
                 return did;
             }
             ready_.push_back(ready);
-            if (!ready.is_final) return did;
+            if (ready.due != Due::end) return did;
         }
     }
 
@@ -124,7 +144,7 @@ private:
         object->piece.insert(object->piece.end(), piece.begin(), piece.end());
         object->index_so_far.insert(object->index_so_far.end(), piece.begin(), piece.end());
         return {&stream,          object, object->size(), object->entries.size(),
-                object->index.counts(), object->has_ended};
+                object->index.counts(), due(*object)};
     }
 
     /// @returns whether all up to `target` is with the kernel
@@ -255,11 +275,12 @@ private:
             change->row.state = object->marked ? ObjectState::committed : without_mark;
             change->row.end_reason = reason;
             change->piece = object->next_piece;
-            change->has_mark = object->marked.has_value();
+            change->has_row = object->has_row;
+            change->drops_tail = object->marked.has_value();
+            change->drops_soft_mark = object->has_soft_mark;
             change->rows = &state_.policy.rows;
             change->facts = object->facts;
             change->counts = object->marked_counts;
-            change->is_first = !object->marked;
             change->is_settled = true;
             change->ended_at = now_;
             state_.hand_over(stream, std::move(change));
@@ -336,7 +357,7 @@ private:
         next->not_before = now_ + std::min<std::chrono::nanoseconds>(
                                       std::chrono::milliseconds{5} * (1 << std::min(next->retries, 10u)),
                                       std::chrono::seconds{5});
-        next->marked_at = now_;
+        next->marked_at = next->soft_marked_at = now_;
         next->has_ended = from.has_ended;
         next->reason = from.reason;
         next->ended_at = from.ended_at;
@@ -417,16 +438,18 @@ private:
 
     /// Makes names durable: one sync for all that is new and all that is gone.
     bool sync_directory() {
-        const bool has_new =
-            std::ranges::any_of(ready_, [](const Ready& r) { return !r.object->is_name_durable; });
+        const auto needs_name = [](const Ready& r) {
+            return r.due != Due::soft_mark && !r.object->is_name_durable;
+        };
+        const bool has_new = std::ranges::any_of(ready_, needs_name);
         const bool has_removed = !state_.removed.empty() && now_ >= directory_not_before_;
         if (!has_new && !has_removed) return false;
         if (auto synced = state_.directory.sync(); !synced) {
             const auto error = synced.error().about(state_.id);
             for (const auto& ready : ready_)
-                if (!ready.object->is_name_durable)
+                if (needs_name(ready))
                     give_up(*ready.stream, ready.object, {EndReason::sync_failed, error});
-            std::erase_if(ready_, [](const Ready& r) { return !r.object->is_name_durable; });
+            std::erase_if(ready_, needs_name);
             const Lock lock{state_.mutex};
             if (!has_new) state_.note_error(error);
             directory_not_before_ = now_ + std::chrono::seconds{1};
@@ -459,7 +482,12 @@ private:
         if (ready_.empty()) return;
         std::vector<Object> done;
         Lock lock{state_.mutex};
-        for (auto& [stream, object, size, entries, counts, is_final] : ready_) {
+        for (auto& [stream, object, size, entries, counts, what] : ready_) {
+            if (what == Due::soft_mark) {
+                hand_on_soft_mark(*stream, *object, size, counts);
+                continue;
+            }
+            const bool is_final = what == Due::end;
             auto change = std::make_unique<RowsChange<C>>();
             change->row = row_of(*object, size);
             change->row.state = is_final ? ObjectState::committed : ObjectState::growing;
@@ -471,8 +499,9 @@ private:
             change->facts = object->facts;
             if (is_final) change->end_facts = object->end_facts;
             change->counts = counts;
-            change->is_first = !object->marked;
-            change->has_mark = !change->is_first;
+            change->has_row = std::exchange(object->has_row, true);
+            change->drops_tail = object->marked.has_value();
+            change->drops_soft_mark = std::exchange(object->has_soft_mark, false);
             if (!is_final) change->tail = object->tail;
             change->is_settled = is_final;
             change->ended_at = is_final ? object->ended_at : now_;
@@ -481,7 +510,7 @@ private:
             object->marked_blocks = object->digests.complete_blocks();
             object->marked_counts = counts;
             object->marked_tail = object->tail;
-            object->marked_at = now_;
+            object->marked_at = object->soft_marked_at = now_;
             object->bytes.release_until(size);
             object->entries.erase(object->entries.begin(),
                                   object->entries.begin() + static_cast<std::ptrdiff_t>(entries));
@@ -502,6 +531,29 @@ private:
                 state_.note_error(closed.error().about(object->id));
                 lock.unlock();
             }
+    }
+
+    /// With the lock held. The row stays at the last hard mark; without one it says that nothing counts.
+    void hand_on_soft_mark(StreamState<C>& stream, Growing<C>& object, std::uint64_t size,
+                           const typename C::Counts& counts) {
+        auto change = std::make_unique<RowsChange<C>>();
+        if (object.marked) {
+            change->row = *object.marked;
+        } else {
+            change->row = row_of(object, 0);
+            change->row.digest = {};
+        }
+        const auto digests = object.digests.piece_from(object.marked_blocks);
+        change->soft_mark = SoftMark{size, object.next_piece, object.piece, digests}.encode();
+        change->rows = &state_.policy.rows;
+        change->facts = object.facts;
+        change->counts = counts;
+        change->has_row = std::exchange(object.has_row, true);
+        change->ended_at = now_;
+        object.has_soft_mark = true;
+        object.soft_size = size;
+        object.soft_marked_at = now_;
+        state_.hand_over(stream, std::move(change));
     }
 
     State& state_;

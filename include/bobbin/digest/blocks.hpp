@@ -82,6 +82,19 @@ bool is_list_of(ByteView list, Bytes size, ByteView whole) {
     }
 }
 
+/// Whether `list` has the digest of `bytes` for block `number`.
+template <Digest D>
+bool is_block_of(ByteView list, std::uint64_t number, ByteView bytes) {
+    if constexpr (D::size == 0) {
+        return true;
+    } else {
+        if (number >= list.size() / D::size) return false;
+        D digest;
+        digest.update(bytes);
+        return std::ranges::equal(digest.finish(), list.subspan(static_cast<std::size_t>(number) * D::size, D::size));
+    }
+}
+
 /// The list of block digests out of the pieces that marks persisted, one after the other.
 /// @errors `store_invariant` where the pieces leave a gap or do not fit
 /// @allocates the list

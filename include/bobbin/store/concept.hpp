@@ -12,7 +12,7 @@
 
 namespace bobbin {
 
-/// One transaction of a store: atomic and durable once `commit` has answered ok. Destroyed without,
+/// One transaction of a store: atomic, and durable as it was begun once `commit` has answered ok. Destroyed without,
 /// it leaves nothing. Steps that were done already are done again without harm, so that a
 /// transaction of unknown outcome may simply be repeated. External sync; while it lives, it holds
 /// the store.
@@ -21,7 +21,7 @@ namespace bobbin {
 /// |---|---|---|
 /// | `t.commit()` | `Result<void>` | `unknown_outcome`: it may have happened |
 /// | `t.put(row)` | `Result<void>` | the object's row becomes `row`, whatever it was; usage and highest number follow; pieces stay |
-/// | `t.put_piece(piece)` | `Result<void>` | adds the piece, or replaces the one of that number |
+/// | `t.put_piece(piece)` | `Result<void>` | adds the piece, or replaces the one of that number; an empty one is none |
 /// | `t.make_garbage(id)` | `Result<void>` | state garbage, pieces gone, usage follows |
 /// | `t.forget(id)` | `Result<void>` | drops the row of garbage; nothing where there is none |
 /// | `t.reserve(stream, directory, highest)` | `Result<void>` | numbers up to `highest` count as used there |
@@ -66,7 +66,8 @@ concept StoreTransaction =
 /// | expression | result | meaning |
 /// |---|---|---|
 /// | `S::Transaction` | models `StoreTransaction` | |
-/// | `s.begin()` | `Result<Transaction>` | waits for the transaction under way, if any |
+/// | `s.begin(durability)` | `Result<Transaction>` | waits for the transaction under way, if any; hard, if not said otherwise |
+/// | `s.has_soft_commits()` | `bool` | whether soft ones cost less; else they are hard |
 /// | `s.uuid()` | `Uuid` | of the store |
 /// | `s.open_record()` | `OpenRecord` | this open; its row is durable |
 /// | `s.is_read_only()` | `bool` | |
@@ -83,6 +84,8 @@ concept MetadataStore =
     requires(S& s, const S& c, std::string_view name, StreamOptions options, ObjectId id,
              StreamId stream, Sequence number, PieceKind kind) {
         { s.begin() } noexcept -> std::same_as<Result<typename S::Transaction>>;
+        { s.begin(Durability::soft) } noexcept -> std::same_as<Result<typename S::Transaction>>;
+        { c.has_soft_commits() } noexcept -> std::same_as<bool>;
         { c.uuid() } noexcept -> std::same_as<Uuid>;
         { c.open_record() } noexcept -> std::same_as<OpenRecord>;
         { c.is_read_only() } noexcept -> std::same_as<bool>;

@@ -31,7 +31,8 @@ public:
     MemoryStore reopen() const { return MemoryStore{contents_, next_open()}; }
     MemoryStore reopen_read_only() const { return MemoryStore{contents_, OpenRecord{}}; }
 
-    Result<Transaction> begin() noexcept;
+    Result<Transaction> begin(Durability = Durability::hard) noexcept;
+    bool has_soft_commits() const noexcept { return true; }
     Uuid uuid() const noexcept;
     /// Nothing where it is read-only.
     OpenRecord open_record() const noexcept { return open_; }
@@ -144,6 +145,10 @@ public:
             const auto found = draft_->objects.find(piece.object);
             if (found == draft_->objects.end() || found->second.state == ObjectState::garbage)
                 return Error{Errc::object_unknown, Operation::commit, piece.object};
+            if (piece.bytes.empty()) {
+                draft_->pieces.erase({piece.object, piece.kind, piece.number});
+                return {};
+            }
             draft_->pieces.insert_or_assign(
                 {piece.object, piece.kind, piece.number},
                 std::make_shared<std::vector<std::byte>>(piece.bytes.begin(), piece.bytes.end()));
@@ -342,7 +347,7 @@ inline OpenRecord MemoryStore::next_open() const {
     return {id, uuid};
 }
 
-inline auto MemoryStore::begin() noexcept -> Result<Transaction> {
+inline auto MemoryStore::begin(Durability) noexcept -> Result<Transaction> {
     if (is_read_only()) return Error{Errc::read_only, Operation::begin};
     return detail::without_throwing(Operation::begin, [&]() -> Result<Transaction> {
         return Transaction{contents_, open_};

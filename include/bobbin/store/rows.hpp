@@ -54,6 +54,14 @@ enum class PieceKind : std::uint8_t {
     /// The bytes of the last, partly filled sector of a mark. What is written behind them rewrites
     /// that sector; should the write tear, recovery puts them back.
     tail = 3,
+    /// What a soft mark says beyond the last hard one; the next mark replaces it.
+    soft_mark = 4,
+};
+
+/// What a commit that has answered ok outlasts.
+enum class Durability : std::uint8_t {
+    hard,  ///< a loss of power
+    soft,  ///< the death of the process; a loss of power from the next hard commit on
 };
 
 /// What may tear as a whole when power fails: a page.

@@ -59,18 +59,21 @@ public:
 
     /// Waits for the transaction under way, so a thread must have one at a time.
     /// @errors `read_only`; `locked` in shared mode
-    Result<Transaction> begin() noexcept {
+    Result<Transaction> begin(Durability durability = Durability::hard) noexcept {
         if (is_read_only()) return Error{Errc::read_only, Operation::begin};
         std::unique_lock lock{core_->writing()};
         const auto db = core_->writer();
         if (!db) return db.error();
-        if (auto ok = (*db)->begin(); !ok) {
+        if (auto ok = core_->begin(**db, durability); !ok) {
             auto error = ok.error();
             error.operation = Operation::begin;
             return error;
         }
         return Transaction{*core_, std::move(lock), **db};
     }
+
+    /// In exclusive mode.
+    bool has_soft_commits() const noexcept { return core_->has_soft_commits(); }
 
     Uuid uuid() const noexcept { return core_->uuid(); }
     /// Nothing where it is read-only.

@@ -44,7 +44,7 @@ public:
         return db_->run(sql, values...);
     }
 
-    /// Durable when ok. `unknown_outcome`: it may have happened, or come back after a crash. Any
+    /// Durable, as it was begun, when ok. `unknown_outcome`: it may have happened, or come back after a crash. Any
     /// other error: it is undone, which it is also after an error of the store in any step before.
     Result<void> commit() noexcept {
         if (!db_) return done();
@@ -94,6 +94,9 @@ public:
             const auto before = detail::read_before(*db_, piece.object);
             if (!before) return before.error();
             if (!*before || (*before)->state == ObjectState::garbage) return unknown(piece.object);
+            if (piece.bytes.empty())
+                return db_->run("delete from piece where object = ?1 and kind = ?2 and number = ?3",
+                                piece.object, static_cast<int>(piece.kind), piece.number);
             return db_->run("insert into piece (object, kind, number, bytes) "
                             "values (?1, ?2, ?3, ?4) on conflict (object, kind, number) "
                             "do update set bytes = excluded.bytes",

@@ -1,6 +1,7 @@
 #ifndef BOBBIN_TESTING_CHECKED_STORE_HPP
 #define BOBBIN_TESTING_CHECKED_STORE_HPP
 
+#include <bobbin/detail/soft_mark.hpp>
 #include <bobbin/store/concept.hpp>
 #include <bobbin/testing/oracle.hpp>
 
@@ -26,6 +27,13 @@ public:
             rows_.push_back(row);
             return Base::put(row);
         }
+        Result<void> put_piece(const Piece& piece) noexcept {
+            if (piece.kind == PieceKind::soft_mark)
+                if (const auto mark = bobbin::detail::SoftMark::decode(piece.bytes))
+                    if (const auto row = Base::object(piece.object); row && *row)
+                        soft_marks_.emplace_back(store_->path_of((*row)->directory, piece.object), mark->size);
+            return Base::put_piece(piece);
+        }
         Result<void> make_garbage(ObjectId id) noexcept {
             garbage_.push_back(id);
             return Base::make_garbage(id);
@@ -39,11 +47,13 @@ public:
             auto& oracle = store_->oracle_;
             for (const auto& row : rows_) {
                 const auto path = store_->path_of(row.directory, row.id);
-                if (row.state == ObjectState::growing)
+                // Nothing counts of what is only soft-marked yet.
+                if (row.state == ObjectState::growing && row.size.value != 0)
                     oracle.marking(path, row.size.value);
                 else if (row.state == ObjectState::committed)
                     oracle.committing(path, row.size.value);
             }
+            for (const auto& [path, size] : soft_marks_) oracle.soft_marking(path, size);
             for (const auto& path : forgotten_) oracle.forgetting(path);
             auto committed = Base::commit();
             if (!committed && committed.error().kind() != ErrorKind::unknown_outcome)
@@ -63,6 +73,7 @@ public:
         CheckedStore* store_;
         std::vector<ObjectRow> rows_;
         std::vector<ObjectId> garbage_;
+        std::vector<std::pair<std::string, std::uint64_t>> soft_marks_;
         std::vector<std::string> forgotten_;
     };
 
@@ -71,8 +82,8 @@ public:
         , oracle_{oracle}
         , directories_{std::move(directories)} {}
 
-    Result<Transaction> begin() noexcept {
-        auto tx = S::begin();
+    Result<Transaction> begin(Durability durability = Durability::hard) noexcept {
+        auto tx = S::begin(durability);
         if (!tx) return tx.error();
         return Transaction{std::move(*tx), *this};
     }

@@ -138,6 +138,7 @@ private:
         prefix,
         hole,
         size_only,
+        garbage_head,
         garbage_tail,
         representatives
     };
@@ -289,9 +290,10 @@ private:
                                           static_cast<std::ptrdiff_t>(pending.chunks.size() / 2));
             made.set_chunk(middle->first, middle->second.versions.front().value);
         }
-        if (which == garbage_tail) {
-            const auto last = pending.chunks.rbegin()->first;
-            made.set_chunk(last, garbage(file.inode, last));
+        if (which == garbage_head || which == garbage_tail) {
+            const auto index =
+                which == garbage_head ? pending.chunks.begin()->first : pending.chunks.rbegin()->first;
+            made.set_chunk(index, garbage(file.inode, index));
         }
     }
 

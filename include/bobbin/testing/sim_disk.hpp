@@ -369,6 +369,7 @@ private:
             hasher.add(node.durable->hash());
             for (const auto& [index, chunk] : node.pending.chunks) {
                 hasher.add(index);
+                hasher.add(static_cast<std::uint64_t>(chunk.state));
                 for (const auto& version : chunk.versions)
                     hasher.add(version.value ? version.value->hash() : detail::Hash128{});
             }

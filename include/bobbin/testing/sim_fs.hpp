@@ -25,7 +25,7 @@ namespace bobbin::testing {
 /// Internally synchronised.
 class SimFs : public detail::SimPageCalls<SimFs> {
 public:
-    /// Called just before each sync and at each `barrier()`, with the file system locked.
+    /// Called just before each sync, after each that fails, and at each `barrier()`, with the file system locked.
     using BarrierHook = std::function<void(const SimDisk&)>;
 
     static constexpr FileHandle first_handle = 1 << 20;
@@ -238,6 +238,7 @@ public:
         state_->barrier();
         const auto* handle = state_->find(h);
         if (handle && !handle->is_directory()) state_->disk.fail_sync(handle->inode);
+        state_->barrier();  // a process may die with the news
     }
 
     /// Tells an explorer that a promise was just made: crashes from here on must honour it.
@@ -410,7 +411,10 @@ private:
             state_->collect();
         } else {
             state_->disk.sync_file(handle->inode);
-            if (state_->tell_error(*handle)) return call.error(EIO);
+            if (state_->tell_error(*handle)) {
+                state_->barrier();
+                return call.error(EIO);
+            }
         }
         return {};
     }

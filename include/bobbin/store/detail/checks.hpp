@@ -37,7 +37,7 @@ inline Result<void> check(const ObjectRow& row) noexcept {
 }
 
 inline Result<void> check(const Piece& piece) noexcept {
-    if (piece.kind >= PieceKind::index && piece.kind <= PieceKind::tail) return {};
+    if (piece.kind >= PieceKind::index && piece.kind <= PieceKind::soft_mark) return {};
     return Error{Errc::invalid_argument, Operation::commit, piece.object};
 }
 

@@ -83,6 +83,18 @@ public:
         return set_pragma("wal_autocheckpoint", std::to_string(autocheckpoint));
     }
 
+    /// Of the next commits, in WAL mode. Soft ones sync nothing, so they must not fold the WAL in, either.
+    Result<void> set_durability(Durability durability, int autocheckpoint) noexcept {
+        if (durability == durability_) return {};
+        const bool is_soft = durability == Durability::soft;
+        const int code = sqlite3_exec(link_.db, is_soft ? "pragma synchronous=1" : "pragma synchronous=2",
+                                      nullptr, nullptr, nullptr);
+        if (code != SQLITE_OK) return error(code, Operation::begin);
+        sqlite3_wal_autocheckpoint(link_.db, is_soft ? 0 : autocheckpoint);
+        durability_ = durability;
+        return {};
+    }
+
     /// Reading only, of a database that needs no repair.
     Result<void> configure_looking() {
         if (auto ok = configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0); !ok) return ok;
@@ -251,6 +263,7 @@ private:
     SqliteLink link_;
     std::map<std::string, Cached, std::less<>> statements_;
     std::vector<FormatId> formats_;
+    Durability durability_ = Durability::hard;
 };
 
 }  // namespace bobbin::detail

@@ -96,6 +96,14 @@ public:
         });
     }
 
+    bool has_soft_commits() const noexcept { return options_.mode == SqliteMode::exclusive; }
+
+    Result<void> begin(SqliteConnection& db, Durability durability) noexcept {
+        if (has_soft_commits())
+            if (auto ok = db.set_durability(durability, options_.wal_autocheckpoint); !ok) return ok;
+        return db.begin();
+    }
+
     /// SQLite's commit. Under a rollback journal, whose name comes and goes, it is this that knows
     /// that the directory was synced: before the first page is overwritten, and after the end.
     /// @errors any but `unknown_outcome`: it is undone

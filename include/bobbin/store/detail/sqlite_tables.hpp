@@ -78,7 +78,7 @@ inline constexpr std::array<SqliteTable, 10> sqlite_tables{{
      "CREATE INDEX object_unfinished on object (directory, state) where state <> 2"},
     {"piece", R"(CREATE TABLE piece (
   object integer not null references object (id) on delete cascade,
-  kind integer not null check (kind in (1, 2, 3)),
+  kind integer not null check (kind between 1 and 4),
   number integer not null check (number between 0 and 4294967295),
   bytes blob not null,
   unique (object, kind, number)

@@ -224,14 +224,21 @@ private:
         expect(add(PieceKind::index, 2, "B") && add(PieceKind::index, 2, "B") && t->put(row) &&
                    text(t->pieces(row.id, PieceKind::index)) == "aBcd",
                "a piece is replaced, and a new row keeps them");
+        expect(add(PieceKind::soft_mark, 0, "s") && add(PieceKind::soft_mark, 0, "") &&
+                   t->pieces(row.id, PieceKind::soft_mark)->empty(),
+               "an empty piece takes the place of another");
         refused(t->put_piece({ObjectId{stream, 9}, PieceKind::index, 0, {}}), Errc::object_unknown,
                 "only an object has pieces");
-        refused(t->put_piece({row.id, PieceKind{4}, 0, {}}), Errc::invalid_argument,
+        refused(t->put_piece({row.id, PieceKind{5}, 0, {}}), Errc::invalid_argument,
                 "of a known kind");
         expect(t->commit().has_value(), "pieces are committed");
         expect(text(store.piece_bytes(row.id, PieceKind::index)) == "aBcd" &&
                    text(store.piece_bytes(row.id, PieceKind::block_digests)) == "x",
                "pieces are read by anybody");
+        auto soft = store.begin(Durability::soft);
+        expect(soft && soft->put_piece({row.id, PieceKind::tail, 0, as_bytes("t")}) && soft->commit() &&
+                   text(store.piece_bytes(row.id, PieceKind::tail)) == "t",
+               "a soft commit is seen like a hard one");
         refused(store.piece_bytes(ObjectId{stream, 9}, PieceKind::index), Errc::object_unknown,
                 "of an object that is there");
     }
