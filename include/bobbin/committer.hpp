@@ -253,11 +253,19 @@ private:
         add_requests_for_room();
         if (auto committed = commit(*batch_); !committed) {
             if (std::exchange(batch_->is_eased, false)) return true;
-            const auto delay =
-                retry_.delay(committed.error(), ++attempts_).value_or(std::chrono::seconds{5});
+            const auto error = committed.error();
+            // The fewer rows, the more room: the store's disk may be another than those of the data.
+            if (error.kind() == ErrorKind::no_space && !std::exchange(batch_->makes_room, true)) {
+                for (auto* port : ports_) {
+                    port->on_commit_failed(error, ++attempts_, {});
+                    make_room(port->directory());
+                }
+                return true;
+            }
+            const auto delay = retry_.delay(error, ++attempts_).value_or(std::chrono::seconds{5});
             not_before_ = deadline_after(clock_.monotonic(), delay);
-            for (auto* port : ports_) port->on_commit_failed(committed.error(), attempts_, delay);
-            if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(committed.error());
+            for (auto* port : ports_) port->on_commit_failed(error, attempts_, delay);
+            if (is_in_doubt && batch_->is_outcome_unknown) refuse_jobs(error);
             return true;
         }
         attempts_ = 0;

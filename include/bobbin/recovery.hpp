@@ -125,6 +125,7 @@ public:
     /// @errors of the store. A file that the disk refuses keeps nothing from opening: told to the
     ///   observer, its object stays growing, or garbage, until the next time.
     Result<void> run() {
+        state_.garbage.clear();
         if (auto read = read_rows(); !read) return read;
         restore_all();
         if (auto done = find_unnumbered(); !done) return done;

@@ -40,14 +40,15 @@ public:
         if (options.writeback < WritebackOptions::smallest_cap)
             return Error{Errc::invalid_argument, Operation::open};
         if (auto locked = directory.lock(); !locked) return locked.error();
-        auto id = detail::open_in_two_phases(directory, line.store(), options);
+        auto id = with_reserve([&] { return detail::open_in_two_phases(directory, line.store(), options); });
         if (!id) return id.error();
         auto parts = std::make_unique<Parts>(
             line, std::move(directory), *id, options,
             detail::Instances<C>::from(std::forward<Policies>(policies)...));
         if (auto space = parts->state.directory.space(); space)
             parts->state.block = space->block;
-        if (auto done = detail::Recovery<C>{parts->state}.run(); !done) return done.error();
+        auto recovered = with_reserve([&] { return detail::Recovery<C>{parts->state}.run(); });
+        if (!recovered) return recovered.error();
         line.attach(parts->port);
         parts->is_attached = true;
         if (auto retained = line.retain(); !retained) return retained.error();
@@ -151,6 +152,10 @@ public:
 
     DirectoryId directory() const noexcept { return parts_->state.id; }
 
+    /// How long the step under way has taken; zero between steps. A disk that hangs shows here, and only
+    /// here: nothing comes back from it that could be told. Never waits.
+    std::chrono::nanoseconds busy_for() const noexcept { return parts_->worker.busy_for(); }
+
     /// One line for people, with the path of the directory or of the store.
     std::string describe(const Error& error) const {
         auto& state = parts_->state;
@@ -184,6 +189,14 @@ private:
         detail::DirectoryPort<C> port{state, worker};
         bool is_attached = false;
     };
+
+    /// Once more where the disk is full: the store has given up its reserve.
+    template <class F>
+    static auto with_reserve(F f) -> std::invoke_result_t<F> {
+        auto done = f();
+        if (!done && done.error().kind() == ErrorKind::no_space) done = f();
+        return done;
+    }
 
     explicit BasicSyncer(std::unique_ptr<Parts> parts) noexcept : parts_{std::move(parts)} {}
 

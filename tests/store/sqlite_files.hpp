@@ -45,10 +45,12 @@ T must(Result<T> result) {
 
 inline SqliteStore open_store(const std::string& path, SqliteOptions options = {}) {
     options.busy_timeout = std::chrono::milliseconds{20};
+    options.reserve = {};  // see store/sqlite_reserve
     return must(SqliteStore::open(path, options));
 }
 inline Result<SqliteStore> try_open(const std::string& path, SqliteOptions options = {}) {
     options.busy_timeout = std::chrono::milliseconds{20};
+    options.reserve = {};  // see store/sqlite_reserve
     return SqliteStore::open(path, options);
 }
 

@@ -39,7 +39,7 @@ struct StoreProgram {
     };
 
     SqliteOptions options() const {
-        return {.mode = mode, .schema = {steps}, .make_uuid = next_uuid};
+        return {.mode = mode, .reserve = Bytes{0}, .schema = {steps}, .make_uuid = next_uuid};
     }
 
     void prepare(SimFs fs) const {

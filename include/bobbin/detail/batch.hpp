@@ -61,6 +61,7 @@ struct Batch {
     bool has_more = false;
     bool is_outcome_unknown = false;
     bool is_eased = false;  ///< the next need not wait
+    bool makes_room = false;  ///< also for the store
     bool has_failed_deleting = false;
     std::optional<ObjectId> failed;  ///< whose deletion, where it is one
 

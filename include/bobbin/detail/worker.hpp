@@ -7,6 +7,7 @@
 #include <bobbin/file/file_system_type.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 namespace bobbin::detail {
@@ -24,7 +25,15 @@ public:
 
     /// Everything that can be done now. @returns whether anything was
     bool step() {
-        return or_terminate([&] { return take_step(); });
+        const auto did = or_terminate([&] { return take_step(); });
+        step_began_ = 0;
+        return did;
+    }
+
+    /// How long the step under way has taken; zero between steps. Waits for nothing.
+    std::chrono::nanoseconds busy_for() const noexcept {
+        const auto began = step_began_.load();
+        return began == 0 ? std::chrono::nanoseconds{} : state_.now().time_since_epoch() - std::chrono::nanoseconds{began};
     }
 
     /// How long until a step may have something to do.
@@ -81,6 +90,7 @@ private:
     bool take_step() {
         const Lock one_at_a_time{stepping_};
         now_ = state_.now();
+        step_began_ = now_.time_since_epoch().count();
         bool did = remove_garbage();
         ready_.clear();
         for (auto* stream : streams()) did |= write_stream(*stream);
@@ -559,6 +569,7 @@ private:
     State& state_;
     typename C::Threads::Mutex stepping_;
     MonotonicTime now_{};
+    std::atomic<std::int64_t> step_began_{0};  ///< zero: there is none
     std::vector<Ready> ready_;
     std::vector<ObjectId> unremoved_;
     MonotonicTime removal_not_before_{};

@@ -64,6 +64,8 @@ public:
     static constexpr const char* identity_name = "bobbin-directory";
     static constexpr const char* identity_draft_name = "bobbin-directory.new";
     static constexpr const char* lock_name = "bobbin-lock";
+    /// What the lock's file takes, so that the directory can be opened on a disk that is full.
+    static constexpr Bytes reserve{64 * 1024};
 
     /// @errors of the file system: the path does not exist, is no directory, may not be entered
     /// @allocates the path
@@ -99,6 +101,7 @@ public:
             return locked;
         }
         lock_ = *file;
+        take_reserve();
         return {};
     }
 
@@ -117,21 +120,13 @@ public:
         return std::optional{*identity};
     }
 
+    /// On a full disk it gives up the reserve for it.
     Result<void> write_identity(const DirectoryIdentity& identity) noexcept {
-        const auto bytes = identity.encode();
-        auto handle = open_at(identity_draft_name, OpenMode::create_or_write);
-        if (!handle) return handle.error();
-        File file{fs_, *handle};
-        if (auto cut = file.truncate(Bytes{0}); !cut) return cut;
-        auto wrote = file.append(bytes);
-        if (!wrote) return wrote.error();
-        if (*wrote != bytes.size()) return Error::system(ENOSPC, Operation::write);
-        if (auto synced = file.sync(); !synced) return synced.error();
-        if (auto closed = file.close(); !closed) return closed;
-        auto renamed = detail::uninterrupted(
-            [&] { return fs_.rename(handle_, identity_draft_name, identity_name); });
-        if (!renamed) return renamed;
-        return sync();
+        auto wrote = replace_identity(identity);
+        if (!wrote && wrote.error().kind() == ErrorKind::no_space && lock_ != no_file &&
+            fs_.truncate(lock_, 0))
+            wrote = replace_identity(identity);
+        return wrote;
     }
 
     Result<File> create(ObjectId id) noexcept { return file(id, OpenMode::create); }
@@ -164,6 +159,31 @@ public:
 private:
     FsDirectory(Fs fs, FileHandle handle, std::string path) noexcept
         : fs_{std::move(fs)}, handle_{handle}, path_{std::move(path)} {}
+
+    Result<void> replace_identity(const DirectoryIdentity& identity) noexcept {
+        const auto bytes = identity.encode();
+        auto handle = open_at(identity_draft_name, OpenMode::create_or_write);
+        if (!handle) return handle.error();
+        File file{fs_, *handle};
+        if (auto cut = file.truncate(Bytes{0}); !cut) return cut;
+        auto wrote = file.append(bytes);
+        if (!wrote) return wrote.error();
+        if (*wrote != bytes.size()) return Error::system(ENOSPC, Operation::write);
+        if (auto synced = file.sync(); !synced) return synced.error();
+        if (auto closed = file.close(); !closed) return closed;
+        auto renamed = detail::uninterrupted(
+            [&] { return fs_.rename(handle_, identity_draft_name, identity_name); });
+        if (!renamed) return renamed;
+        return sync();
+    }
+
+    /// Where there is no room for it, the next open tries again.
+    void take_reserve() noexcept {
+        const auto status = fs_.status(lock_);
+        if (!status || status->size >= reserve) return;
+        static constexpr std::array<std::byte, static_cast<std::size_t>(reserve.value)> zeros{};
+        (void)detail::uninterrupted([&] { return fs_.write_at(lock_, zeros, 0); });
+    }
 
     Result<FileHandle> open_at(const char* name, OpenMode mode) const noexcept {
         return detail::uninterrupted([&] { return fs_.open_at(handle_, name, mode); });

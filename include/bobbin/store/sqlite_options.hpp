@@ -1,6 +1,7 @@
 #ifndef BOBBIN_STORE_SQLITE_OPTIONS_HPP
 #define BOBBIN_STORE_SQLITE_OPTIONS_HPP
 
+#include <bobbin/core/bytes.hpp>
 #include <bobbin/store/sqlite_schema.hpp>
 #include <bobbin/store/uuid.hpp>
 
@@ -28,6 +29,9 @@ struct SqliteOptions {
     std::chrono::milliseconds busy_timeout{1000};
     /// Pages in the WAL after which a commit folds it into the database; 0: never by itself.
     int wal_autocheckpoint = 1000;
+    /// A file of so many bytes beside the database, given up once its disk is full, so that deletions can
+    /// still be committed; made again when there is room. In exclusive mode; zero: none.
+    Bytes reserve{std::uint64_t{4} << 20};
     /// The program's tables, all of them: a store that has others is refused.
     std::vector<SchemaSteps> schema = {};
     UuidSource make_uuid = random_uuid;

@@ -95,6 +95,11 @@ public:
         return {};
     }
 
+    /// As much of the WAL as can be, so that it starts anew.
+    void fold_wal_in() noexcept {
+        (void)sqlite3_wal_checkpoint_v2(link_.db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    }
+
     /// Reading only, of a database that needs no repair.
     Result<void> configure_looking() {
         if (auto ok = configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0); !ok) return ok;

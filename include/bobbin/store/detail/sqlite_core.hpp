@@ -22,6 +22,10 @@ public:
     virtual Result<void> make_journal() = 0;
     /// Whether there is a journal, of any kind.
     virtual Result<bool> has_leftovers() = 0;
+    /// Takes `size` bytes of the disk, if it has them.
+    virtual Result<void> make_reserve(Bytes size) = 0;
+    /// All of it but `keep` bytes.
+    virtual void release_reserve(Bytes keep) noexcept = 0;
 };
 
 /// What store, transactions and readers share; it stays where it is when the store moves.
@@ -60,17 +64,14 @@ public:
             if (!leftovers) return leftovers.error();
             if (*leftovers) access_ = Access::read;
         }
-        auto db = open_connection();
-        if (!db) return db.error();
-        const auto commit_step = [this](SqliteConnection& on) { return commit(on); };
-        if (auto ok = migrate(**db, options_.schema, !is_read_only(), commit_step); !ok) return ok;
-        const auto uuid = store_uuid(**db);
-        if (!uuid) return uuid.error();
-        uuid_ = *uuid;
-        writer_ = std::move(*db);
-        if (is_read_only()) return {};
-        if (auto ok = record_open(); !ok) return ok;
-        return disk_->sync_directory();
+        auto begun = begin_period();
+        if (!begun && is_out_of_room(begun.error())) {
+            release_reserve(Bytes{0});
+            writer_.reset();
+            begun = begin_period();
+        }
+        if (begun) make_reserve();
+        return begun;
     }
 
     /// Held by the transaction under way.
@@ -123,6 +124,11 @@ public:
             }
         }
         is_in_doubt_ = !done && done.error().kind() == ErrorKind::unknown_outcome;
+        if (!done && is_out_of_room(done.error())) {
+            release_reserve(Bytes{options_.reserve.value / 2});
+            db.fold_wal_in();
+        }
+        if (done && !has_reserve_) make_reserve();
         return done;
     }
 
@@ -176,6 +182,38 @@ private:
         return db;
     }
 
+    Result<void> begin_period() {
+        auto db = open_connection();
+        if (!db) return db.error();
+        const auto commit_step = [this](SqliteConnection& on) { return commit(on); };
+        if (auto ok = migrate(**db, options_.schema, !is_read_only(), commit_step); !ok) return ok;
+        const auto uuid = store_uuid(**db);
+        if (!uuid) return uuid.error();
+        uuid_ = *uuid;
+        writer_ = std::move(*db);
+        if (is_read_only()) return {};
+        if (auto ok = record_open(); !ok) return ok;
+        return disk_->sync_directory();
+    }
+
+    bool is_out_of_room(const Error& error) const noexcept {
+        return error.kind() == ErrorKind::no_space && wants_reserve();
+    }
+    /// What is tried again may go through then. The next open finds the other half.
+    void release_reserve(Bytes keep) noexcept {
+        has_reserve_ = false;
+        disk_->release_reserve(keep);
+    }
+    bool wants_reserve() const noexcept {
+        return !is_read_only() && options_.mode == SqliteMode::exclusive && options_.reserve.value != 0;
+    }
+    /// Where there is no room for one, commits try again.
+    void make_reserve() noexcept {
+        has_reserve_ = !wants_reserve() || without_throwing(Operation::create, [&] {
+                                               return disk_->make_reserve(options_.reserve);
+                                           }).has_value();
+    }
+
     /// Says that a period of writing has begun.
     Result<void> record_open() {
         const Uuid uuid = options_.make_uuid();
@@ -209,6 +247,7 @@ private:
     Uuid uuid_;
     OpenRecord open_;
     bool is_in_doubt_ = false;
+    bool has_reserve_ = true;  ///< or needs none
     std::mutex writing_;
     std::unique_ptr<SqliteConnection> writer_;
     std::mutex pooling_;

@@ -2,12 +2,14 @@
 #define BOBBIN_STORE_DETAIL_SQLITE_CREATE_HPP
 
 #include <bobbin/fs/concept.hpp>
+#include <bobbin/fs/file.hpp>
 #include <bobbin/store/detail/sqlite_core.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace bobbin::detail {
 
@@ -90,7 +92,35 @@ public:
         return has_name(*names, name_ + "-wal") || has_name(*names, name_ + "-journal");
     }
 
+    Result<void> make_reserve(Bytes size) override {
+        const auto space = fs_.space(directory_.get());
+        if (!space) return space.error();
+        auto handle = fs_.open_at(directory_.get(), reserve_name().c_str(), OpenMode::create_or_write);
+        if (!handle) return handle.error();
+        File<Fs> file{fs_, *handle};
+        const auto status = file.status();
+        if (!status) return status.error();
+        if (status->size == size) return {};
+        const auto has = std::min(status->size, size);
+        if (space->available < size - has) return Error::system(ENOSPC, Operation::create);
+        const std::vector<std::byte> zeros(static_cast<std::size_t>((size - has).value));
+        auto wrote = file.truncate(has);
+        if (wrote) wrote = file.write_at(zeros, has.value);
+        if (wrote) wrote = file.sync().result();
+        if (!wrote) (void)file.truncate(has);
+        return wrote;
+    }
+    void release_reserve(Bytes keep) noexcept override {
+        auto handle = fs_.open_at(directory_.get(), reserve_name().c_str(), OpenMode::write);
+        if (!handle) return;
+        File<Fs> file{fs_, *handle};
+        const auto status = file.status();
+        if (status && status->size > keep) (void)file.truncate(keep);
+    }
+
 private:
+    std::string reserve_name() const { return name_ + "-reserve"; }
+
     Fs fs_;
     ScopedHandle<Fs> directory_;
     std::string name_;
