@@ -1,9 +1,8 @@
-// Prints what the reliability claims rest on: crash states explored, errors injected, bugs planted.
+// Prints what the reliability claims rest on: crash states explored, errors injected, mutants of the protocol.
 //   figures_reliability [--states N] [--depth N] [--faults N] [--seed N]
 // --states is the most distinct states of one scenario; --faults explores every N-th failing call.
 
-#include "../tests/engine/plant.hpp"
-#include "../tests/engine/scenario.hpp"
+#include "../tests/engine/judge.hpp"
 
 #include <bobbin/testing/explorer.hpp>
 #include <bobbin/testing/inject_faults.hpp>
@@ -36,15 +35,16 @@ struct Options {
 
 /// One piece of work for a process.
 struct Task {
-    enum class Sort { crashes, faults, plant } sort;
+    enum class Sort { crashes, faults, mutant } sort;
     std::size_t number;
 };
 
 struct Figures {
     ExploreReport crashes;
     ExploreReport faults;
-    std::uint64_t planted = 0;
-    std::uint64_t caught = 0;
+    std::uint64_t found = 0;    ///< mutants
+    std::uint64_t excused = 0;  ///< they do no harm, for a reason
+    std::uint64_t alive = 0;
     std::vector<std::string> findings;
 };
 
@@ -81,26 +81,15 @@ std::string findings(const char* name, const ExploreReport& report) {
 }
 
 std::string perform(Task task, const Options& options) {
-    auto scenarios = engine_scenarios();
-    if (task.sort == Task::Sort::plant) {
-        planted = all_plants[task.number];
-        std::uint64_t violations = 0;
-        for (auto& scenario : scenarios) {
-            scenario.use_oracle = false;
-            violations += testing::explore(scenario, {.depth = 1,
-                                                      .disk = scenario.disk,
-                                                      .exhaustive_limit = 200,
-                                                      .samples = 20,
-                                                      .max_states = 2000})
-                              .violations;
-            if (violations != 0) break;
-        }
-        planted = Plant::none;
-        const auto caught = violations != 0;
-        return "plant " + std::to_string(caught) + '\n' +
-               (caught ? "" : "found planted and missed: " + std::string{name_of(all_plants[task.number])} + '\n');
+    if (task.sort == Task::Sort::mutant) {
+        const auto living = all_mutants()[task.number];
+        const auto verdict = judge(living);
+        const bool is_excused = excuse(living).has_value();
+        const bool is_right = verdict.hits != 0 && verdict.is_found != is_excused;
+        return std::string{"mutant "} + (!is_right ? "alive" : is_excused ? "excused" : "found") + '\n' +
+               (is_right ? "" : "found mutant not as expected: " + living.name() + ": " + verdict.why + '\n');
     }
-    auto& scenario = scenarios[task.number];
+    auto scenario = std::move(engine_scenarios()[task.number]);
     if (task.sort == Task::Sort::crashes) {
         const auto report = testing::explore(
             scenario, {.depth = static_cast<unsigned>(options.depth),
@@ -170,11 +159,10 @@ Figures run(const std::vector<Task>& tasks, const Options& options) {
             in >> sort;
             if (sort == "crashes") figures.crashes.merge(from_line(in));
             if (sort == "faults") figures.faults.merge(from_line(in));
-            if (sort == "plant") {
-                int caught = 0;
-                in >> caught;
-                ++figures.planted;
-                figures.caught += static_cast<std::uint64_t>(caught);
+            if (sort == "mutant") {
+                std::string verdict;
+                in >> verdict;
+                ++(verdict == "found" ? figures.found : verdict == "excused" ? figures.excused : figures.alive);
             }
             if (sort == "found") figures.findings.push_back(line.substr(6));
         }
@@ -220,10 +208,10 @@ int main(int argc, char** argv) try {
         seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
         return figures;
     };
-    double crash_time = 0, fault_time = 0, plant_time = 0;
+    double crash_time = 0, fault_time = 0, mutant_time = 0;
     const auto crashes = timed(Task::Sort::crashes, count, crash_time);
     const auto faults = timed(Task::Sort::faults, count, fault_time);
-    const auto plants = timed(Task::Sort::plant, all_plants.size(), plant_time);
+    const auto mutants = timed(Task::Sort::mutant, all_mutants().size(), mutant_time);
 
     const auto in = [](double seconds) {
         char text[64];
@@ -241,13 +229,15 @@ int main(int argc, char** argv) try {
               crashes.crashes.recoveries[depth]);
     print("injected errors", faults.faults.faults, in(fault_time));
     print("states after errors", faults.faults.distinct_states);
-    print("planted bugs", plants.planted);
-    print("planted bugs caught", plants.caught, in(plant_time));
+    print("mutants", all_mutants().size(), in(mutant_time));
+    print("mutants found", mutants.found);
+    print("mutants excused", mutants.excused);
+    print("mutants alive", mutants.alive);
     const auto violations = crashes.crashes.violations + faults.faults.violations;
-    for (const auto* part : {&crashes, &faults, &plants})
+    for (const auto* part : {&crashes, &faults, &mutants})
         for (const auto& finding : part->findings) std::cout << "  " << finding << '\n';
     print("violations", violations);
-    return violations == 0 && plants.caught == plants.planted ? 0 : 1;
+    return violations == 0 && mutants.alive == 0 ? 0 : 1;
 } catch (const std::exception& error) {
     std::cerr << "figures_reliability: " << error.what() << '\n';
     return 1;

@@ -35,6 +35,9 @@ inline void check_object(Life& life, Life::Store::Transaction& tx, const ObjectR
         return failures.add("object cannot be read: " + describe(got.error()));
     if (!VideoIndex::count(object->index(), object->size()))
         return failures.add("index does not fit its object");
+    for (const auto kind : {PieceKind::tail, PieceKind::soft_mark})
+        if (const auto left = tx.pieces(id, kind); !left || !left->empty())
+            failures.add("a whole object still has what only a mark needs");
     auto length = object->file().status();
     if (length && length->size != object->size())
         failures.add("file is longer than its row");

@@ -1,7 +1,7 @@
 #ifndef BOBBIN_TESTS_ENGINE_LIFE_HPP
 #define BOBBIN_TESTS_ENGINE_LIFE_HPP
 
-#include "plants.hpp"
+#include "mutants.hpp"
 #include "scenario.hpp"
 
 #include <bobbin/bobbin.hpp>
@@ -65,7 +65,7 @@ struct Teller : NullObserver {
     std::set<ObjectId> deleted;
     /// A full disk costs the oldest objects.
     void on_error(const Error& error) noexcept {
-        if (promise && error.is_errno(ENOSPC)) promise->let_go();
+        if (promise && error.kind() == ErrorKind::no_space) promise->let_go();
     }
     void on_deleted(ObjectId id) noexcept {
         deleted.insert(id);
@@ -104,9 +104,9 @@ struct PickyRows : NullRows {
 /// Everything a program has open, in one process life, on one simulated disk. Errors throw.
 struct Life {
     using TracedFs = testing::TracingFs<DataFs>;
-    using Store = PlantedStore<testing::CheckedStore<SqliteStore>>;
-    using Place = PlantedDirectory<TracedFs>;
-    using File = PlantedFile<Auto<bobbin::File<TracedFs>, ManualClock>>;
+    using Store = MutatedStore<testing::CheckedStore<SqliteStore>>;
+    using Place = MutatedDirectory<TracedFs>;
+    using File = MutatedFile<Auto<bobbin::File<TracedFs>, ManualClock>>;
     using Archive =
         bobbin::Archive<File, Place, VideoIndex, Store, PickyRows, ManualClock, Teller>;
     using Committer = bobbin::Committer<Store, ManualClock>;
@@ -119,22 +119,23 @@ struct Life {
         bool create = false;
         bool is_checked = false;  ///< by the oracle
         bool has_attic = false;
+        Bytes reserve{};  ///< of the store
         std::function<void(testing::FaultPlan&)> hurt{};  ///< what the data disk refuses from the start
     };
 
     Life(Fs files, Promise* promise, const Options& options)
         : fs{files}, data{files}, traced{data}, sqlite{files} {
-        const auto [create, is_checked, has_attic, hurt] = options;
+        const auto [create, is_checked, has_attic, reserve, hurt] = options;
         PickyRows::unwanted = PickyRows::clung_to = no_object;
         uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
         if (is_checked) oracle.watch(traced.trace());
         traced.trace().keep(false);
         auto opened = SqliteStore::open("/sim/catalog/catalog.db",
-                                        {.create = create, .make_uuid = next_uuid}, files);
+                                        {.create = create, .reserve = reserve, .make_uuid = next_uuid}, files);
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
         store.emplace(testing::CheckedStore<SqliteStore>{
             std::move(*opened), oracle, std::vector<std::string>{footage, attic}});
-        plant();
+        raw_calls();
         if (is_checked) tell_oracle_what_is_there(footage);
         if (is_checked && has_attic) tell_oracle_what_is_there(attic);
         if (hurt) hurt(data.plan());
@@ -173,7 +174,11 @@ struct Life {
         return std::move(*made);
     }
 
-    void plant() {
+    ~Life() { late = late_change = {}; }
+
+    /// For what mutants do behind the policies' backs.
+    void raw_calls() {
+        late = late_change = {};
         raw_sync = [this](FileHandle h) { return data.sync(h); };
         raw_remove = [this](ObjectId id) {
             auto directory =

@@ -70,6 +70,7 @@ struct EngineScenario {
     bool has_attic = false;  ///< a second directory
     /// Makes the data disk refuse things while a process recovers; the next one then finds it well.
     std::function<void(testing::FaultPlan&)> hurt{};
+    Bytes reserve{};  ///< of the store
     bool use_oracle = true;
     /// By its type the file wrapper does nothing at all, unless a scenario is about what it does.
     testing::SimOptions disk{.type = tmpfs};

@@ -46,7 +46,7 @@ struct Told : NullObserver {
     struct Ids {
         std::mutex mutex;
         std::set<ObjectId> committed, deleted;
-        std::uint64_t errors = 0, lost = 0;
+        std::uint64_t errors = 0, lost = 0, dropped = 0;
     };
     std::shared_ptr<Ids> ids = std::make_shared<Ids>();
     void on_committed(ObjectId id, Bytes) noexcept {
@@ -56,6 +56,10 @@ struct Told : NullObserver {
     void on_deleted(ObjectId id) noexcept {
         const std::lock_guard lock{ids->mutex};
         ids->deleted.insert(id);
+    }
+    void on_dropped(StreamId, std::uint64_t records, Bytes) noexcept {
+        const std::lock_guard lock{ids->mutex};
+        ids->dropped += records;
     }
     void on_error(const Error&) noexcept {
         const std::lock_guard lock{ids->mutex};
@@ -441,6 +445,73 @@ BOOST_AUTO_TEST_CASE(a_flush_comes_back_while_the_store_hangs) {
     store.gate->set(false);
     BOOST_TEST(committer.flush(60s).has_value());
     BOOST_TEST(syncer->wait(id, 60s).has_value());
+}
+
+namespace {
+
+struct HungFs : PosixFs {
+    std::shared_ptr<HungStore::Gate> gate = std::make_shared<HungStore::Gate>();
+    Result<void> sync(FileHandle file) noexcept {
+        gate->pass();
+        return PosixFs::sync(file);
+    }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_hung_disk_stalls_its_own_directory_only) {
+    using Archive = bobbin::Archive<File<HungFs>, VideoIndex, MemoryStore, Told>;
+    bobbin_tests::TemporaryDirectory place;
+    MemoryStore store;
+    Committer committer{store};
+    HungFs hung, well;
+    Told told;
+    const auto open = [&](const char* name, const HungFs& fs) {
+        auto directory = FsDirectory<HungFs>::open(place / name, RootMode::create_if_missing, fs);
+        auto syncer = Archive::Syncer::open(std::move(*directory), committer,
+                                            {.create = true, .memory = 256_KiB, .when_full = WhenFull::drop}, told);
+        BOOST_TEST_REQUIRE(syncer.has_value(), Bench::message(syncer));
+        return std::move(*syncer);
+    };
+    auto one = open("hung", hung), other = open("well", well);
+    auto door = *one.writer(*store.stream("door")), yard = *other.writer(*store.stream("yard"));
+    const auto running = run_all(committer, one, other);
+    const auto append = [](Archive::Writer& to, std::size_t n) {
+        const auto appended = to.append(Bench::bytes(n, 20'000), Bench::record(n));
+        BOOST_TEST(appended.has_value(), Bench::message(appended));
+    };
+
+    hung.gate->set(true);
+    append(door, 0);
+    const auto first = *door.end();
+    hung.gate->await_somebody();
+    // Far more than there is memory for; nobody waits.
+    for (std::size_t n = 5; n < 105; ++n) append(door, n);
+    BOOST_TEST(one.wait(first, 20ms).error().is(Errc::deadline_passed));
+    BOOST_TEST((one.busy_for() >= 20ms));
+    BOOST_TEST(told.ids->dropped > 0u);
+    BOOST_TEST(told.ids->dropped < 100u);
+    for (std::size_t n = 0; n < 25; n += 5) {
+        append(yard, n);
+        const auto id = *yard.end();
+        BOOST_TEST(other.wait(id, 60s).has_value());
+    }
+    BOOST_TEST((other.busy_for() < 20ms));
+
+    hung.gate->set(false);
+    (void)door.end();
+    BOOST_TEST(committer.flush(60s).has_value());
+    BOOST_TEST(one.wait(first, 60s).has_value());
+    // What memory had room for is there, in whole groups.
+    std::uint64_t samples = 0;
+    for (Sequence n = 1; store.object({door.stream(), n})->has_value(); ++n) {
+        auto object = one.reader().open(ObjectId{door.stream(), n});
+        BOOST_TEST_REQUIRE(object.has_value(), Bench::message(object));
+        const auto counts = VideoIndex::count(object->index(), object->size());
+        BOOST_TEST_REQUIRE(counts.has_value());
+        samples += counts->samples;
+    }
+    BOOST_TEST(samples + told.ids->dropped == 101u);
 }
 
 BOOST_AUTO_TEST_CASE(threads_stop_and_start_while_writers_go_on) {
