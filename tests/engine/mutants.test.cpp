@@ -6,11 +6,12 @@
 
 using namespace engine_tests;
 
-// Each step of the protocol is taken wrongly, and somebody must notice. The other direction, nothing
-// mutated and nothing found, is what the other tests are.
+// Each step of the protocol is taken wrongly, and somebody must notice. Every third mutant lives here, all
+// of them in `./dev figures reliability`. The other direction, nothing mutated and nothing found, is what the
+// other tests are.
 BOOST_AUTO_TEST_SUITE(engine_mutants)
 
-BOOST_DATA_TEST_CASE(it_is_found_or_excused, boost::unit_test::data::xrange(all_mutants().size())) {
+BOOST_DATA_TEST_CASE(it_is_found_or_excused, boost::unit_test::data::xrange(std::size_t{0}, all_mutants().size(), std::size_t{3})) {
     const auto living = all_mutants()[sample];
     const auto verdict = judge(living);
     BOOST_TEST_MESSAGE(living.name() << ": " << verdict.why);
