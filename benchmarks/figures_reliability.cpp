@@ -1,5 +1,5 @@
 // Prints what the reliability claims rest on: crash states explored, errors injected, mutants of the protocol.
-//   figures_reliability [--states N] [--depth N] [--faults N] [--seed N]
+//   figures_reliability [--states N] [--depth N] [--faults N] [--seed N] [--only-crashes 1]
 // --states is the most distinct states of one scenario; --faults explores every N-th failing call.
 
 #include "../tests/engine/judge.hpp"
@@ -31,6 +31,7 @@ struct Options {
     std::uint64_t depth = 2;
     std::uint64_t faults = 8;
     std::uint64_t seed = 1;
+    std::uint64_t only_crashes = 0;
 };
 
 /// One piece of work for a process.
@@ -179,12 +180,13 @@ Options parse(int argc, char** argv) {
                             : name == "--depth"  ? &options.depth
                             : name == "--faults" ? &options.faults
                             : name == "--seed"   ? &options.seed
+                            : name == "--only-crashes" ? &options.only_crashes
                                                  : nullptr;
         const std::string_view text{i + 1 < argc ? argv[++i] : ""};
         if (!value ||
             std::from_chars(text.data(), text.data() + text.size(), *value).ptr != text.data() + text.size() ||
             text.empty() || *value == 0) {
-            std::cerr << "usage: figures_reliability [--states N] [--depth N] [--faults N] [--seed N]\n";
+            std::cerr << "usage: figures_reliability [--states N] [--depth N] [--faults N] [--seed N] [--only-crashes 1]\n";
             std::exit(2);
         }
     }
@@ -210,8 +212,9 @@ int main(int argc, char** argv) try {
     };
     double crash_time = 0, fault_time = 0, mutant_time = 0;
     const auto crashes = timed(Task::Sort::crashes, count, crash_time);
-    const auto faults = timed(Task::Sort::faults, count, fault_time);
-    const auto mutants = timed(Task::Sort::mutant, all_mutants().size(), mutant_time);
+    const auto is_whole = options.only_crashes == 0;
+    const auto faults = timed(Task::Sort::faults, is_whole ? count : 0, fault_time);
+    const auto mutants = timed(Task::Sort::mutant, is_whole ? all_mutants().size() : 0, mutant_time);
 
     const auto in = [](double seconds) {
         char text[64];
@@ -227,6 +230,11 @@ int main(int argc, char** argv) try {
     for (std::size_t depth = 0; depth < crashes.crashes.recoveries.size(); ++depth)
         print(("recoveries at depth " + std::to_string(depth + 1)).c_str(),
               crashes.crashes.recoveries[depth]);
+    if (!is_whole) {
+        print("violations", crashes.crashes.violations);
+        for (const auto& finding : crashes.findings) std::cout << "  " << finding << '\n';
+        return crashes.crashes.violations == 0 ? 0 : 1;
+    }
     print("injected errors", faults.faults.faults, in(fault_time));
     print("states after errors", faults.faults.distinct_states);
     print("mutants", all_mutants().size(), in(mutant_time));

@@ -1,8 +1,9 @@
 """Runs what docs/reliability.md rests on, prints its figures, and writes them into the page.
 
-reliability.py BIN [ARGUMENT...]
+reliability.py BIN [--hours HOURS | ARGUMENT...]
 
-BIN holds the programs; arguments go to figures_reliability, and then only that one runs and the page stays as it is.
+BIN holds the programs. With HOURS crashes are explored that long, with one seed after the other; a log is kept, and the next time goes on where
+it ends. Other arguments go to figures_reliability. In both cases nothing else runs, and the page stays as it is.
 """
 import os
 import platform
@@ -48,9 +49,32 @@ def rows(what, lines):
             yield f"| {what} | {found[1]} | {found[2]} | {found[3] or ''} |"
 
 
+def explore(program, hours, log_path):
+    """Each seed takes other states where not all are taken. Of several seeds some are the same: the sum counts those again."""
+    seeds, states = 0, 0
+    if os.path.exists(log_path):
+        with open(log_path, encoding="utf-8") as log:
+            for line in log:
+                if found := re.fullmatch(r"seed (\d+) states (\d+) violations 0\n", line):
+                    seeds, states = int(found[1]), states + int(found[2])
+    end = time.monotonic() + 3600 * hours
+    while time.monotonic() < end:
+        lines, code = run([program, "--only-crashes", "1", "--seed", str(seeds + 1), "--states", "20000", "--depth", "3"])
+        figures = dict(re.fullmatch(r"([a-z ]+) (\d+).*", line).groups() for line in lines if re.match(r"distinct states|violations", line))
+        with open(log_path, "a", encoding="utf-8") as log:
+            log.write(f"seed {seeds + 1} states {figures.get('distinct states', 0)} violations {figures.get('violations', '?')}\n")
+        if code != 0:
+            return 1
+        seeds, states = seeds + 1, states + int(figures["distinct states"])
+    print(f"seeds {seeds}, states explored {states} (distinct for each seed); the log is {log_path}")
+    return 0
+
+
 def main():
     bin, arguments = sys.argv[1], sys.argv[2:]
     all_commands = commands(bin)
+    if len(arguments) == 2 and arguments[0] == "--hours":
+        return explore(all_commands[0][1][0], float(arguments[1]), os.path.join(bin, "../reliability-seeds.log"))
     if arguments:
         return run([*all_commands[0][1], *arguments])[1]
     table, failed = [], []

@@ -496,7 +496,6 @@ BOOST_AUTO_TEST_CASE(a_hung_disk_stalls_its_own_directory_only) {
         const auto id = *yard.end();
         BOOST_TEST(other.wait(id, 60s).has_value());
     }
-    BOOST_TEST((other.busy_for() < 20ms));
 
     hung.gate->set(false);
     (void)door.end();
