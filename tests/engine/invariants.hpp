@@ -15,6 +15,8 @@ inline Result<Life::Archive::Reader::Object> open_in(Life& life, Life::Store::Tr
     if (!index || !pieces) return Error{Errc::store_invariant, Operation::query, row.id};
     auto digests = join_digest_pieces(*pieces, Crc32c::size);
     if (!digests) return digests.error();
+    if (!is_list_of<Crc32c>(*digests, row.size, row.digest.view()))
+        return Error{Errc::digest_mismatch, Operation::query, row.id};
     const auto* place = row.directory.value == 1 ? footage : attic;
     auto directory = FsDirectory<Life::TracedFs>::open(place, RootMode::existing, life.traced);
     auto file = directory->open(row.id);

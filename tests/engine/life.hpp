@@ -65,7 +65,10 @@ struct Teller : NullObserver {
     std::set<ObjectId> deleted;
     /// A full disk costs the oldest objects.
     void on_error(const Error& error) noexcept {
-        if (promise && error.kind() == ErrorKind::no_space) promise->let_go();
+        // What is given up ends at its hard mark.
+        if (promise && (error.operation == Operation::sync || error.operation == Operation::write))
+            promise->soft.clear();
+        if (promise && (error.is_errno(ENOSPC) || error.kind() == ErrorKind::no_space)) promise->let_go();
     }
     void on_deleted(ObjectId id) noexcept {
         deleted.insert(id);

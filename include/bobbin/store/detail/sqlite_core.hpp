@@ -22,6 +22,8 @@ public:
     virtual Result<void> make_journal() = 0;
     /// Whether there is a journal, of any kind.
     virtual Result<bool> has_leftovers() = 0;
+    /// Makes the WAL durable after a sync of it that failed: what its file shows is written again.
+    virtual Result<void> rewrite_wal() = 0;
     /// Takes `size` bytes of the disk, if it has them.
     virtual Result<void> make_reserve(Bytes size) = 0;
     /// All of it but `keep` bytes.
@@ -83,7 +85,7 @@ public:
         return without_throwing(Operation::begin, [&]() -> Result<SqliteConnection*> {
             // What the next transaction sees of one in doubt must not be undone by a crash later.
             if (is_in_doubt_)
-                if (auto ok = disk_->sync_directory(); !ok) return ok.error();
+                if (auto ok = settle_doubt(); !ok) return ok.error();
             is_in_doubt_ = false;
             if (writer_ && writer_->is_idle()) return writer_.get();
             writer_.reset();
@@ -180,6 +182,12 @@ private:
             if (auto ok = (*db)->configure_looking(); !ok) return ok.error();
         }
         return db;
+    }
+
+    Result<void> settle_doubt() {
+        if (auto ok = disk_->sync_directory(); !ok) return ok;
+        // What soft commits wrote is not written again by SQLite, and what follows a gap does not count.
+        return has_soft_commits() ? disk_->rewrite_wal() : Result<void>{};
     }
 
     Result<void> begin_period() {

@@ -92,6 +92,22 @@ public:
         return has_name(*names, name_ + "-wal") || has_name(*names, name_ + "-journal");
     }
 
+    Result<void> rewrite_wal() override {
+        auto handle = fs_.open_at(directory_.get(), (name_ + "-wal").c_str(), OpenMode::write);
+        if (!handle) {
+            if (handle.error().is_errno(ENOENT)) return {};
+            return handle.error();
+        }
+        File<Fs> file{fs_, *handle};
+        std::vector<std::byte> bytes(64 * 1024);
+        for (std::uint64_t at = 0;;) {
+            auto got = file.read_at(bytes, at);
+            if (!got) return got.error();
+            if (*got == 0) return file.sync().result();
+            if (auto wrote = file.write_at(std::span{bytes}.first(*got), at); !wrote) return wrote;
+            at += *got;
+        }
+    }
     Result<void> make_reserve(Bytes size) override {
         const auto space = fs_.space(directory_.get());
         if (!space) return space.error();
