@@ -101,8 +101,10 @@ std::string perform(Task task, const Options& options) {
                        .max_states = options.states});
         return to_line("crashes", report) + findings(scenario.name, report);
     }
+    // On a disk that is full by itself one refusal more takes what the next open needs.
+    const auto errors = scenario.reserve.value != 0 ? std::vector{EIO, EINTR, EMFILE} : std::vector{EIO, ENOSPC, EINTR, EMFILE};
     const auto report = testing::inject_faults(
-        scenario, {.errors = {EIO, ENOSPC, EINTR, EMFILE},
+        scenario, {.errors = errors,
                    .first = 1 + options.seed % options.faults,
                    .stride = options.faults,
                    .explore = {.depth = 1, .disk = scenario.disk, .exhaustive_limit = 2, .samples = 1, .seed = options.seed}});

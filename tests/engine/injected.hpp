@@ -19,6 +19,8 @@ inline void check_failing_calls(std::size_t number, std::uint64_t first) {
                                    .first = first,
                                    .stride = 2,
                                    .explore = {.depth = 1, .disk = scenario.disk, .exhaustive_limit = 2, .samples = 1}};
+    // On a disk that is full by itself one refusal more takes what the next open needs.
+    if (scenario.reserve.value != 0) std::erase(options.errors, ENOSPC);
     if (const char* replay = std::getenv("BOBBIN_REPLAY")) options.explore.replay = replay;
     const auto report = testing::inject_faults(scenario, options);
     BOOST_TEST_MESSAGE(scenario.name << ": " << report);
