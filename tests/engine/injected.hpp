@@ -15,6 +15,7 @@ namespace engine_tests {
 /// repeats one line of a report.
 inline void check_failing_calls(std::size_t number, std::uint64_t first) {
     auto scenario = engine_scenarios()[number];
+    scenario.expects_soft_marks = false;
     testing::InjectOptions options{.errors = {EIO, ENOSPC, EINTR},
                                    .first = first,
                                    .stride = 2,

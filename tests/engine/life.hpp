@@ -33,6 +33,7 @@ inline Uuid next_uuid() noexcept {
 
 struct Teller : NullObserver {
     Promise* promise = nullptr;
+    bool expects_soft_marks = true;
     std::function<void()> told = [] {};
     void on_committed(ObjectId id, Bytes size) noexcept {
         if (!promise) return;
@@ -42,7 +43,7 @@ struct Teller : NullObserver {
         told();
     }
     void on_soft_marked(ObjectId id, Bytes size) noexcept {
-        if (!promise) return;
+        if (!promise || !expects_soft_marks) return;
         promise->soft[id] = size.value;
         told();
     }
@@ -123,12 +124,14 @@ struct Life {
         bool is_checked = false;  ///< by the oracle
         bool has_attic = false;
         Bytes reserve{};  ///< of the store
+        bool expects_soft_marks = true;
         std::function<void(testing::FaultPlan&)> hurt{};  ///< what the data disk refuses from the start
     };
 
     Life(Fs files, Promise* promise, const Options& options)
         : fs{files}, data{files}, traced{data}, sqlite{files} {
-        const auto [create, is_checked, has_attic, reserve, hurt] = options;
+        const auto [create, is_checked, has_attic, reserve, expects_soft_marks, hurt] = options;
+        teller.expects_soft_marks = expects_soft_marks;
         PickyRows::unwanted = PickyRows::clung_to = no_object;
         uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
         if (is_checked) oracle.watch(traced.trace());

@@ -71,6 +71,7 @@ struct EngineScenario {
     /// Makes the data disk refuse things while a process recovers; the next one then finds it well.
     std::function<void(testing::FaultPlan&)> hurt{};
     Bytes reserve{};  ///< of the store
+    bool expects_soft_marks = true;  ///< after faults they may be gone: see docs/reliability.md
     bool use_oracle = true;
     /// By its type the file wrapper does nothing at all, unless a scenario is about what it does.
     testing::SimOptions disk{.type = tmpfs};

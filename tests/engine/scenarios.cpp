@@ -77,7 +77,8 @@ void EngineScenario::prepare(SimFs fs) {
 }
 
 void EngineScenario::run(Fs fs, Promise& promise) {
-    Life::Options options{.create = !is_created, .is_checked = use_oracle, .has_attic = has_attic, .reserve = reserve};
+    Life::Options options{.create = !is_created, .is_checked = use_oracle, .has_attic = has_attic, .reserve = reserve,
+                          .expects_soft_marks = expects_soft_marks};
     live(fs, promise, options, body);
     options.create = false;
     if (second) live(fs, promise, options, second);

@@ -171,6 +171,8 @@ private:
     void tell_marked(const Change<Transaction>& change) noexcept {
         auto& observer = state_.policy.observer;
         if (!change.is_soft()) return observer.on_marked(change.row.id, change.row.size);
+        // One that was given up meanwhile ends at its hard mark.
+        if (!state_.outstanding.contains(change.row.id)) return;
         if (const auto mark = SoftMark::decode(change.soft_mark))
             observer.on_soft_marked(change.row.id, Bytes{mark->size});
     }
