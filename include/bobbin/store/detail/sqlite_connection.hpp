@@ -95,9 +95,9 @@ public:
         return {};
     }
 
-    /// As much of the WAL as can be, so that it starts anew.
-    void fold_wal_in() noexcept {
-        (void)sqlite3_wal_checkpoint_v2(link_.db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    /// As much of the WAL as can be, so that it starts anew. @returns whether nothing failed
+    bool fold_wal_in() noexcept {
+        return sqlite3_wal_checkpoint_v2(link_.db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) == SQLITE_OK;
     }
 
     /// Reading only, of a database that needs no repair.

@@ -22,7 +22,7 @@ public:
     virtual Result<void> make_journal() = 0;
     /// Whether there is a journal, of any kind.
     virtual Result<bool> has_leftovers() = 0;
-    /// Makes the WAL durable after a sync of it that failed: what its file shows is written again.
+    /// Makes the WAL durable although a sync of it may have failed: what its file shows is written again.
     virtual Result<void> rewrite_wal() = 0;
     /// Takes `size` bytes of the disk, if it has them.
     virtual Result<void> make_reserve(Bytes size) = 0;
@@ -128,7 +128,8 @@ public:
         is_in_doubt_ = !done && done.error().kind() == ErrorKind::unknown_outcome;
         if (!done && is_out_of_room(done.error())) {
             release_reserve(Bytes{options_.reserve.value / 2});
-            db.fold_wal_in();
+            // It may have lost what soft commits wrote.
+            is_in_doubt_ = !db.fold_wal_in() || is_in_doubt_;
         }
         if (done && !has_reserve_) make_reserve();
         return done;
@@ -186,13 +187,20 @@ private:
 
     Result<void> settle_doubt() {
         if (auto ok = disk_->sync_directory(); !ok) return ok;
-        // What soft commits wrote is not written again by SQLite, and what follows a gap does not count.
-        return has_soft_commits() ? disk_->rewrite_wal() : Result<void>{};
+        return keep_wal();
+    }
+
+    /// SQLite writes again what a commit that failed has written, and nothing that was there before: what
+    /// soft commits or an earlier process left. What follows a gap does not count.
+    Result<void> keep_wal() {
+        return options_.mode == SqliteMode::exclusive ? disk_->rewrite_wal() : Result<void>{};
     }
 
     Result<void> begin_period() {
         auto db = open_connection();
         if (!db) return db.error();
+        if (!is_read_only())
+            if (auto ok = keep_wal(); !ok) return ok;
         const auto commit_step = [this](SqliteConnection& on) { return commit(on); };
         if (auto ok = migrate(**db, options_.schema, !is_read_only(), commit_step); !ok) return ok;
         const auto uuid = store_uuid(**db);

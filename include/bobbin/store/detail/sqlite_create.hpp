@@ -103,7 +103,7 @@ public:
         for (std::uint64_t at = 0;;) {
             auto got = file.read_at(bytes, at);
             if (!got) return got.error();
-            if (*got == 0) return file.sync().result();
+            if (*got == 0) return at == 0 ? Result<void>{} : file.sync().result();
             if (auto wrote = file.write_at(std::span{bytes}.first(*got), at); !wrote) return wrote;
             at += *got;
         }
