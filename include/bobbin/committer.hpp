@@ -87,7 +87,7 @@ public:
     Result<void> drain(std::chrono::nanoseconds deadline) { return settle(deadline, true); }
 
     /// Runs the program's own statements in a transaction in line with all others.
-    /// `f(Transaction&)` gives a Result<void>; an error rolls back.
+    /// `f(Transaction&)` gives a Result<void>; an error rolls back. Called once more where there was no room.
     /// @errors what `f` gives; of the store, also where it fails to say what has become of a batch,
     ///   for which `f` would have to wait
     template <std::invocable<Transaction&> F>
@@ -256,8 +256,9 @@ private:
             const auto error = committed.error();
             // The fewer rows, the more room: the store's disk may be another than those of the data.
             if (error.kind() == ErrorKind::no_space && !std::exchange(batch_->makes_room, true)) {
+                ++attempts_;
                 for (auto* port : ports_) {
-                    port->on_commit_failed(error, ++attempts_, {});
+                    port->on_commit_failed(error, attempts_, {});
                     make_room(port->directory());
                 }
                 return true;
@@ -294,12 +295,12 @@ private:
             ticket = jobs_.front();
             jobs_.erase(jobs_.begin());
         }
-        auto result = [&]() -> Result<void> {
+        auto result = detail::with_reserve([&]() -> Result<void> {
             auto tx = store_.begin();
             if (!tx) return tx.error();
             if (auto done = ticket->job(*tx); !done) return done;
             return tx->commit();
-        }();
+        });
         const Lock lock{mutex_};
         ticket->result = result;
         ticket->is_done = true;

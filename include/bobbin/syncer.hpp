@@ -40,14 +40,15 @@ public:
         if (options.writeback < WritebackOptions::smallest_cap)
             return Error{Errc::invalid_argument, Operation::open};
         if (auto locked = directory.lock(); !locked) return locked.error();
-        auto id = with_reserve([&] { return detail::open_in_two_phases(directory, line.store(), options); });
+        auto id = detail::with_reserve(
+            [&] { return detail::open_in_two_phases(directory, line.store(), options); });
         if (!id) return id.error();
         auto parts = std::make_unique<Parts>(
             line, std::move(directory), *id, options,
             detail::Instances<C>::from(std::forward<Policies>(policies)...));
         if (auto space = parts->state.directory.space(); space)
             parts->state.block = space->block;
-        auto recovered = with_reserve([&] { return detail::Recovery<C>{parts->state}.run(); });
+        auto recovered = detail::with_reserve([&] { return detail::Recovery<C>{parts->state}.run(); });
         if (!recovered) return recovered.error();
         line.attach(parts->port);
         parts->is_attached = true;
@@ -189,14 +190,6 @@ private:
         detail::DirectoryPort<C> port{state, worker};
         bool is_attached = false;
     };
-
-    /// Once more where the disk is full: the store has given up its reserve.
-    template <class F>
-    static auto with_reserve(F f) -> std::invoke_result_t<F> {
-        auto done = f();
-        if (!done && done.error().kind() == ErrorKind::no_space) done = f();
-        return done;
-    }
 
     explicit BasicSyncer(std::unique_ptr<Parts> parts) noexcept : parts_{std::move(parts)} {}
 

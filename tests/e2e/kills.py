@@ -17,15 +17,6 @@ LONGEST_LIFE = 6.0
 TICKS = 90000
 
 
-def last(recorder):
-    """Id and end of the newest recording, in seconds since 1970."""
-    recordings = recorder.recordings("door")
-    if not recordings:
-        return 0, 0.0
-    newest = recordings[-1]
-    return newest.get("endId", newest["startId"]), newest["endTime90k"] / TICKS
-
-
 def body(scene, kills="60", step="0.1"):
     clip = Clip(scene, 4)
     lost, ready = [], []

@@ -17,6 +17,7 @@ struct DoubtfulStore : MemoryStore {
         Transaction(MemoryStore::Transaction tx, DoubtfulStore& store)
             : MemoryStore::Transaction{std::move(tx)}, store_{&store} {}
         Result<void> commit() noexcept {
+            if (std::exchange(store_->is_full, false)) return Error::system(ENOSPC, Operation::commit);
             const bool is_in_doubt = std::exchange(store_->doubt, false);
             if (!is_in_doubt || store_->happens)
                 if (auto done = MemoryStore::Transaction::commit(); !done || !is_in_doubt) return done;
@@ -35,6 +36,7 @@ struct DoubtfulStore : MemoryStore {
         if (!tx) return tx.error();
         return Transaction{std::move(*tx), *this};
     }
+    bool is_full = false;  ///< once, it has no room
     bool doubt = false;
     bool happens = true;
     bool is_down = false;

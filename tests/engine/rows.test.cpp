@@ -272,4 +272,26 @@ BOOST_AUTO_TEST_CASE(what_was_set_aside_does_not_acknowledge_what_was_committed_
     BOOST_TEST((bench.state(1) == ObjectState::committed));
 }
 
+// It has given up its reserve then.
+BOOST_AUTO_TEST_CASE(a_store_without_room_is_asked_again_at_once) {
+    RowsBench bench;
+    bench.store.is_full = true;
+    unsigned calls = 0;
+    const auto done = bench.committer.run([&](auto&) -> Result<void> {
+        ++calls;
+        return {};
+    });
+    BOOST_TEST(done.has_value(), Bench::message(done));
+    BOOST_TEST(calls == 2u);
+
+    bench.append(0);
+    const auto id = *bench.writer->end();
+    bench.syncer->step();
+    bench.store.is_full = true;
+    bench.committer.step();
+    bench.committer.step();  // the clock stands still
+    BOOST_TEST((bench.state(id.sequence()) == ObjectState::committed));
+    BOOST_TEST(bench.recorder.log->retries == 1u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -53,6 +54,37 @@ inline Result<SqliteStore> try_open(const std::string& path, SqliteOptions optio
     options.reserve = {};  // see store/sqlite_reserve
     return SqliteStore::open(path, options);
 }
+
+/// Committed objects of one stream in one directory, with nothing but an index. They need no memory of ours.
+struct Objects {
+    explicit Objects(SqliteStore& store) : stream{must(store.stream("door"))} {
+        Uuid uuid;
+        uuid.bytes[0] = std::byte{1};
+        auto tx = must(store.begin());
+        directory = must(tx.add_directory(uuid));
+        must(tx.commit());
+    }
+
+    Result<void> add(SqliteStore& store, Sequence number, std::size_t index = 6000) const {
+        auto tx = store.begin();
+        if (!tx) return tx.error();
+        ObjectRow row;
+        row.id = {stream, number};
+        row.directory = directory;
+        row.open = store.open_record().id;
+        row.state = ObjectState::committed;
+        row.end_reason = EndReason::ended;
+        row.index_format = FormatId{"test.v1"};
+        row.digest_format = FormatId{"none"};
+        if (auto put = tx->put(row); !put) return put;
+        static constexpr std::array<std::byte, 8192> bytes{};
+        if (auto put = tx->put_piece({row.id, PieceKind::index, 0, ByteView{bytes}.first(index)}); !put) return put;
+        return tx->commit();
+    }
+
+    StreamId stream;
+    DirectoryId directory;
+};
 
 inline std::string content_of(const std::string& path) {
     std::ifstream file{path, std::ios::binary};

@@ -3,6 +3,7 @@
 #include <bobbin/testing/allocations.hpp>
 
 #include <functional>
+#include <optional>
 
 namespace bobbin_tests {
 
@@ -26,29 +27,10 @@ struct Memory {
     Memory() {
         BOOST_TEST_REQUIRE(is_installed);
         auto store = open_store(path);
-        stream = must(store.stream("door"));
-        auto tx = must(store.begin());
-        Uuid uuid;
-        uuid.bytes[0] = std::byte{1};
-        directory = must(tx.add_directory(uuid));
-        must(tx.commit());
+        objects.emplace(store);
     }
-
-    Result<void> add(SqliteStore& store, Sequence number) const {
-        auto tx = store.begin();
-        if (!tx) return tx.error();
-        ObjectRow row;
-        row.id = {stream, number};
-        row.directory = directory;
-        row.open = store.open_record().id;
-        row.state = ObjectState::committed;
-        row.end_reason = EndReason::ended;
-        row.index_format = FormatId{"test.v1"};
-        row.digest_format = FormatId{"none"};
-        if (auto put = tx->put(row); !put) return put;
-        const std::array<std::byte, 5000> bytes{};
-        if (auto put = tx->put_piece({row.id, PieceKind::index, 0, bytes}); !put) return put;
-        return tx->commit();
+    Result<void> add(SqliteStore& store, Sequence number) {
+        return objects->add(store, number, 5000);
     }
 
     /// Calls `act` with the n-th allocation failing, for all n, until it passes untouched.
@@ -66,8 +48,7 @@ struct Memory {
 
     TemporaryDirectory place;
     std::string path = place / "catalog.db";
-    StreamId stream;
-    DirectoryId directory;
+    std::optional<Objects> objects;
 };
 
 BOOST_FIXTURE_TEST_SUITE(store_sqlite_memory, Memory)
@@ -81,10 +62,10 @@ BOOST_AUTO_TEST_CASE(a_transaction_without_memory_is_all_or_nothing) {
             const auto added = add(*store, ++number);
             const testing::UncountedAllocations uncounted;
             refused += added ? 0 : 1;
-            const auto row = must(store->object({stream, number}));
+            const auto row = must(store->object({objects->stream, number}));
             if (added) BOOST_TEST(row.has_value());
             if (row)
-                BOOST_TEST(must(store->piece_bytes({stream, number}, PieceKind::index)).size() ==
+                BOOST_TEST(must(store->piece_bytes({objects->stream, number}, PieceKind::index)).size() ==
                            5000u);
             // Nothing is left behind that would be in the way of the next.
             must(add(*store, 100'000 + number));
@@ -101,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_reader_without_memory_tells) {
         bool is_told = false;
         std::size_t found = 0;
         try {
-            const auto rows = store.objects(stream, 0, UINT32_MAX);
+            const auto rows = store.objects(objects->stream, 0, UINT32_MAX);
             is_told = !rows;
             if (rows) found = rows->size();
         } catch (const std::bad_alloc&) {
@@ -129,7 +110,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_opened_for_want_of_memory_opens_later) {
     BOOST_TEST(last > 20u);
     BOOST_TEST(refused > 10u);
     auto store = open_store(path);
-    BOOST_TEST(must(store.object({stream, 1})).has_value());
+    BOOST_TEST(must(store.object({objects->stream, 1})).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

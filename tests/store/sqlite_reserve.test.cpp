@@ -4,6 +4,8 @@
 
 #include "sqlite_files.hpp"
 
+#include <optional>
+
 namespace bobbin_tests {
 
 using namespace bobbin::testing;
@@ -18,18 +20,10 @@ struct SmallDisk {
     }
     SqliteStore prepared(Bytes reserve) {
         auto store = must(open(reserve));
-        stream = must(store.stream("door"));
-        auto tx = must(store.begin());
-        Uuid uuid;
-        uuid.bytes[0] = std::byte{1};
-        directory = must(tx.add_directory(uuid));
-        must(tx.commit());
+        objects.emplace(store);
         return store;
     }
-    static Bytes room(SimFs fs) {
-        return fs.space(*fs.open_root("/sim/db", RootMode::existing))->available;
-    }
-    void fill() { fs.set_quota(fs.disk().options().quota - room(fs)); }
+    void fill() { fs.set_quota(fs.disk().used()); }
     void empty() { fs.set_quota(4_MiB); }
     std::uint64_t reserve_size() {
         const auto place = *fs.open_root("/sim/db", RootMode::existing);
@@ -38,22 +32,7 @@ struct SmallDisk {
         return status ? status->size.value : 0;
     }
 
-    Result<void> add(SqliteStore& store, Sequence number, std::size_t index = 6000) {
-        auto tx = store.begin();
-        if (!tx) return tx.error();
-        ObjectRow row;
-        row.id = {stream, number};
-        row.directory = directory;
-        row.open = store.open_record().id;
-        row.state = ObjectState::committed;
-        row.end_reason = EndReason::ended;
-        row.index_format = FormatId{"test.v1"};
-        row.digest_format = FormatId{"none"};
-        if (auto put = tx->put(row); !put) return put;
-        const std::vector<std::byte> bytes(index);
-        if (auto put = tx->put_piece({row.id, PieceKind::index, 0, bytes}); !put) return put;
-        return tx->commit();
-    }
+    Result<void> add(SqliteStore& store, Sequence number) { return objects->add(store, number); }
     /// What the WAL has room for goes in before one is refused.
     void fill_with_rows(SqliteStore& store, Sequence next) {
         fill();
@@ -68,15 +47,14 @@ struct SmallDisk {
     Result<void> remove(SqliteStore& store, Sequence number) {
         auto tx = store.begin();
         if (!tx) return tx.error();
-        if (auto done = tx->make_garbage({stream, number}); !done) return done;
-        if (auto done = tx->forget({stream, number}); !done) return done;
+        if (auto done = tx->make_garbage({objects->stream, number}); !done) return done;
+        if (auto done = tx->forget({objects->stream, number}); !done) return done;
         return tx->commit();
     }
 
     SimFs fs{{.quota = 4_MiB}};
     ScopedSqliteOn<SimFs> sqlite{fs};
-    StreamId stream;
-    DirectoryId directory;
+    std::optional<Objects> objects;
 };
 
 BOOST_FIXTURE_TEST_SUITE(store_sqlite_reserve, SmallDisk)
@@ -88,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_still_takes_deletions) {
     BOOST_TEST(reserve_size() == 128u * 1024);
     for (Sequence n = 1; n <= 10; ++n) must(remove(store, n));
     for (Sequence n = 1; n <= 11; ++n)
-        BOOST_TEST(must(store.object({stream, n})).has_value() == (n == 11));
+        BOOST_TEST(must(store.object({objects->stream, n})).has_value() == (n == 11));
 }
 
 BOOST_AUTO_TEST_CASE(without_one_it_does_not) {

@@ -4,8 +4,17 @@
 #include <bobbin/detail/port.hpp>
 
 #include <functional>
+#include <type_traits>
 
 namespace bobbin::detail {
+
+/// Once more where the store's disk is full: it has given up its reserve.
+template <class F>
+auto with_reserve(F f) -> std::invoke_result_t<F&> {
+    auto done = f();
+    if (!done && done.error().kind() == ErrorKind::no_space) done = f();
+    return done;
+}
 
 /// What a directory asks of the committer, whatever its control policies. Internally synchronised;
 /// `wake` and `make_room` may be called with a directory's locks held.

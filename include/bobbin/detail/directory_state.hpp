@@ -46,15 +46,15 @@ namespace detail {
 inline constexpr std::size_t commit_count = 8;
 /// The worker writes when so many bytes of an object wait.
 inline constexpr std::uint64_t write_threshold = 64 * 1024;
+/// What a file may hold back, at most, before it is told to hand it over.
+inline constexpr std::uint64_t flush_window = 1024 * 1024;
+
 /// When the mark after the one at `last` is due. All objects have the same moments, so that one
 /// transaction carries them all.
 constexpr MonotonicTime next_mark(MonotonicTime last, std::chrono::nanoseconds interval) noexcept {
     if (interval.count() <= 0) return MonotonicTime::max();
     return deadline_after(last, interval - last.time_since_epoch() % interval);
 }
-
-/// What a file may hold back, at most, before it is told to hand it over.
-inline constexpr std::uint64_t flush_window = 1024 * 1024;
 
 template <class C>
 struct StreamState {

@@ -60,8 +60,7 @@ struct Growing {
     std::vector<std::byte> piece;  ///< of the index, taken and not handed on yet
     std::vector<std::byte> tail;   ///< of what was taken: its last, partly filled sector
     std::uint32_t next_piece = 0;
-    bool has_row = false;       ///< a change that puts it was handed on
-    bool has_soft_mark = false;  ///< since the last hard one
+    bool has_row = false;         ///< a change that puts it was handed on
     std::uint64_t soft_size = 0;  ///< of the last soft mark
     std::optional<ObjectRow> marked;  ///< the row as of the last hard mark
     std::uint32_t marked_blocks = 0;
@@ -88,6 +87,8 @@ struct Growing {
     /// With the lock held, as its size is.
     bool has_news() const noexcept { return size() > marked_size(); }
     bool has_soft_news() const noexcept { return size() > std::max(marked_size(), soft_size); }
+    /// That no hard mark has replaced.
+    bool has_soft_mark() const noexcept { return soft_size > marked_size(); }
     std::uint64_t marked_size() const noexcept { return marked ? marked->size.value : 0; }
 };
 

@@ -287,7 +287,7 @@ private:
             change->piece = object->next_piece;
             change->has_row = object->has_row;
             change->drops_tail = object->marked.has_value();
-            change->drops_soft_mark = object->has_soft_mark;
+            change->drops_soft_mark = object->has_soft_mark();
             change->rows = &state_.policy.rows;
             change->facts = object->facts;
             change->counts = object->marked_counts;
@@ -511,7 +511,7 @@ private:
             change->counts = counts;
             change->has_row = std::exchange(object->has_row, true);
             change->drops_tail = object->marked.has_value();
-            change->drops_soft_mark = std::exchange(object->has_soft_mark, false);
+            change->drops_soft_mark = object->has_soft_mark();
             if (!is_final) change->tail = object->tail;
             change->is_settled = is_final;
             change->ended_at = is_final ? object->ended_at : now_;
@@ -560,7 +560,6 @@ private:
         change->counts = counts;
         change->has_row = std::exchange(object.has_row, true);
         change->ended_at = now_;
-        object.has_soft_mark = true;
         object.soft_size = size;
         object.soft_marked_at = now_;
         state_.hand_over(stream, std::move(change));
