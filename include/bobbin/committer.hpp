@@ -460,6 +460,7 @@ private:
     Result<bool> is_garbage(std::span<const ObjectRow> rows) {
         bool all = true;
         auto asked = run([&](Transaction& tx) -> Result<void> {
+            all = true;
             for (const auto& row : rows) {
                 auto now = tx.object(row.id);
                 if (!now) return now.error();

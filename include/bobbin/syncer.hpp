@@ -210,6 +210,7 @@ private:
     Result<Sequence> known_numbers(StreamId stream, Sequence next) {
         Sequence highest = 0;
         auto reserved = state().line.execute([&](typename C::Transaction& tx) -> Result<void> {
+            highest = 0;
             auto usage = tx.usage();
             if (!usage) return usage.error();
             for (const auto& row : *usage)

@@ -294,4 +294,23 @@ BOOST_AUTO_TEST_CASE(a_store_without_room_is_asked_again_at_once) {
     BOOST_TEST(bench.recorder.log->retries == 1u);
 }
 
+// Recovery looks for files behind it only.
+BOOST_AUTO_TEST_CASE(
+    the_first_number_in_another_directory_is_made_known_though_the_store_had_no_room) {
+    RowsBench bench;
+    BOOST_TEST(bench.record(0).has_value());
+    bench.writer.reset();
+    auto attic = FsDirectory<Fs>::open("/sim/attic", RootMode::create_if_missing, bench.fs);
+    auto other =
+        RowsBench::Archive::Syncer::open(std::move(*attic), bench.committer, {.create = true},
+                                         bench.clock, bench.recorder, bench.rows);
+    BOOST_TEST_REQUIRE(other.has_value(), Bench::message(other));
+    bench.store.is_full = true;
+    BOOST_TEST(other->writer(bench.door).has_value());
+    const auto usage = *bench.store.begin()->usage();
+    const auto there = std::ranges::find(usage, other->directory(), &UsageRow::directory);
+    BOOST_TEST_REQUIRE((there != usage.end()));
+    BOOST_TEST(there->highest == 17u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -7,6 +7,7 @@
 #include "sqlite_files.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -136,6 +137,50 @@ struct StoreProgram {
     }
 };
 
+/// Looks at what is there after a commit that may have failed, and relies on it.
+struct DoubtingProgram : StoreProgram {
+    struct Promise {
+        std::optional<std::uint64_t> seen;
+        friend bool operator==(const Promise&, const Promise&) = default;
+        std::uint64_t hash() const { return seen ? *seen + 1 : 0; }
+    };
+
+    void prepare(SimFs fs) const {
+        StoreProgram::Promise promise;
+        (void)fs.close(*fs.open_root("/sim/db", RootMode::create_if_missing));
+        StoreProgram::run(fs, promise);
+    }
+
+    template <class Fs>
+    void run(Fs fs, Promise& promise) const {
+        uuids_made = 10;
+        const ScopedSqliteOn sqlite{fs};
+        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        if (!store) return;
+        const auto stream = store->stream("door");
+        if (!stream) return;
+        for (std::uint64_t n = 1; n <= 2; ++n) {
+            promise.seen.reset();
+            if (auto t = store->begin(); t && t->set_retention(*stream, Bytes{n}))
+                (void)t->commit();
+            if (auto t = store->begin())
+                if (const auto streams = t->streams()) promise.seen = streams->front().retain.value;
+            ground_of(fs).barrier();
+        }
+    }
+
+    void recover(SimFs fs, const Promise& promise, Failures& failures) const {
+        uuids_made = 100;
+        const ScopedSqliteOn sqlite{fs};
+        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        if (!failures.check(store.has_value(), "cannot open")) return;
+        const auto streams = store->streams();
+        if (!failures.check(streams && streams->size() == 1, "no stream") || !promise.seen) return;
+        failures.check(streams->front().retain.value == *promise.seen,
+                       "what was seen is not there");
+    }
+};
+
 }  // namespace bobbin_tests
 
 using namespace bobbin_tests;
@@ -202,6 +247,18 @@ BOOST_AUTO_TEST_CASE(a_failed_commit_says_what_is_known) {
         must(t.set_retention(stream, Bytes{77}));
         must(t.commit());
         BOOST_TEST((must(store.streams()).front().retain == Bytes{77}));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_the_next_transaction_sees_of_a_failed_commit_lasts) {
+    for (const auto mode : {SqliteMode::exclusive, SqliteMode::shared}) {
+        const auto report = inject_faults(
+            DoubtingProgram{{.mode = mode, .objects = 1}},
+            {.errors = {EIO, ENOSPC},
+             .explore = {.depth = 1, .exhaustive_limit = 8, .samples = 4, .max_states = 20'000}});
+        BOOST_TEST(report.violations == 0u, report);
+        BOOST_TEST(report.faults > 50u, report);
+        BOOST_TEST_MESSAGE(report);
     }
 }
 

@@ -44,8 +44,9 @@ public:
         return db_->run(sql, values...);
     }
 
-    /// Durable, as it was begun, when ok. `unknown_outcome`: it may have happened, or come back after a crash. Any
-    /// other error: it is undone, which it is also after an error of the store in any step before.
+    /// Durable, as it was begun, when ok. `unknown_outcome`: it may have happened. Any other error: it is undone,
+    /// which it is also after an error of the store in any step before. Until the next transaction begins, a
+    /// crash may still bring back one of which the disk took something, by whatever error it failed.
     Result<void> commit() noexcept {
         if (!db_) return done();
         Result<void> result;

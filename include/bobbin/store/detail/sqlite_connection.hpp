@@ -87,17 +87,19 @@ public:
     Result<void> set_durability(Durability durability, int autocheckpoint) noexcept {
         if (durability == durability_) return {};
         const bool is_soft = durability == Durability::soft;
-        const int code = sqlite3_exec(link_.db, is_soft ? "pragma synchronous=1" : "pragma synchronous=2",
-                                      nullptr, nullptr, nullptr);
+        const int code =
+            sqlite3_exec(link_.db, is_soft ? "pragma synchronous=1" : "pragma synchronous=2",
+                         nullptr, nullptr, nullptr);
         if (code != SQLITE_OK) return error(code, Operation::begin);
         sqlite3_wal_autocheckpoint(link_.db, is_soft ? 0 : autocheckpoint);
         durability_ = durability;
         return {};
     }
 
-    /// As much of the WAL as can be, so that it starts anew. @returns whether nothing failed
-    bool fold_wal_in() noexcept {
-        return sqlite3_wal_checkpoint_v2(link_.db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) == SQLITE_OK;
+    /// As much of the WAL as can be, so that it starts anew.
+    void fold_wal_in() noexcept {
+        (void)sqlite3_wal_checkpoint_v2(link_.db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr,
+                                        nullptr);
     }
 
     /// Reading only, of a database that needs no repair.
@@ -184,7 +186,8 @@ public:
         return ok;
     }
 
-    /// ok: it is durable, as far as SQLite can tell. Else it is undone, or `unknown_outcome`.
+    /// ok: it is durable, as far as SQLite can tell. Else it is undone, or `unknown_outcome`; either way what it
+    /// has written may count after a crash.
     Result<void> commit() noexcept {
         link_.in_transaction = false;
         if (is_idle()) return error(SQLITE_ABORT_ROLLBACK, Operation::commit);
@@ -205,6 +208,13 @@ public:
         formats_.clear();
         if (!is_idle()) (void)run("rollback");
         return is_idle();
+    }
+
+    /// One page as it is. SQLite leaves out an update that changes nothing, but not this one.
+    Result<void> write_nothing_new() {
+        const auto version = pragma<std::string>("user_version");
+        if (!version) return version.error();
+        return set_pragma("user_version", *version);
     }
 
     void reset_all() noexcept {

@@ -83,18 +83,10 @@ public:
     /// @pre `writing` is held
     Result<SqliteConnection*> writer() noexcept {
         return without_throwing(Operation::begin, [&]() -> Result<SqliteConnection*> {
-            // What the next transaction sees of one in doubt must not be undone by a crash later.
+            if (!writer_ || !writer_->is_idle())
+                if (auto ok = renew_writer(); !ok) return ok.error();
             if (is_in_doubt_)
-                if (auto ok = settle_doubt(); !ok) return ok.error();
-            is_in_doubt_ = false;
-            if (writer_ && writer_->is_idle()) return writer_.get();
-            writer_.reset();
-            auto db = open_connection();
-            if (!db) return db.error();
-            const auto uuid = store_uuid(**db);
-            if (!uuid) return uuid.error();
-            if (*uuid != uuid_) return Error{Errc::store_mismatch, Operation::begin};
-            writer_ = std::move(*db);
+                if (auto ok = settle_doubt(*writer_); !ok) return ok.error();
             return writer_.get();
         });
     }
@@ -103,13 +95,13 @@ public:
 
     Result<void> begin(SqliteConnection& db, Durability durability) noexcept {
         if (has_soft_commits())
-            if (auto ok = db.set_durability(durability, options_.wal_autocheckpoint); !ok) return ok;
+            if (auto ok = db.set_durability(durability, options_.wal_autocheckpoint); !ok)
+                return ok;
         return db.begin();
     }
 
     /// SQLite's commit. Under a rollback journal, whose name comes and goes, it is this that knows
     /// that the directory was synced: before the first page is overwritten, and after the end.
-    /// @errors any but `unknown_outcome`: it is undone
     Result<void> commit(SqliteConnection& db) noexcept {
         const bool syncs = options_.mode == SqliteMode::shared;
         if (syncs)
@@ -125,11 +117,10 @@ public:
                 done = error;
             }
         }
-        is_in_doubt_ = !done && done.error().kind() == ErrorKind::unknown_outcome;
+        is_in_doubt_ = !done;
         if (!done && is_out_of_room(done.error())) {
             release_reserve(Bytes{options_.reserve.value / 2});
-            // It may have lost what soft commits wrote.
-            is_in_doubt_ = !db.fold_wal_in() || is_in_doubt_;
+            db.fold_wal_in();
         }
         if (done && !has_reserve_) make_reserve();
         return done;
@@ -185,9 +176,32 @@ private:
         return db;
     }
 
-    Result<void> settle_doubt() {
+    Result<void> renew_writer() {
+        writer_.reset();
+        auto db = open_connection();
+        if (!db) return db.error();
+        const auto uuid = store_uuid(**db);
+        if (!uuid) return uuid.error();
+        if (*uuid != uuid_) return Error{Errc::store_mismatch, Operation::begin};
+        writer_ = std::move(*db);
+        return {};
+    }
+
+    /// Makes what the next transaction sees of one that failed last: a crash must neither undo it nor bring
+    /// it back. The next process would take what it left behind the end of the WAL for good.
+    Result<void> settle_doubt(SqliteConnection& db) {
         if (auto ok = disk_->sync_directory(); !ok) return ok;
-        return keep_wal();
+        if (options_.mode == SqliteMode::exclusive) {
+            if (auto ok = keep_wal(); !ok) return ok;
+            if (auto ok = begin(db, Durability::hard); !ok) return ok;
+            if (auto ok = db.write_nothing_new(); !ok) {
+                (void)db.roll_back();
+                return ok;
+            }
+            if (auto ok = commit(db); !ok) return ok;
+        }
+        is_in_doubt_ = false;
+        return {};
     }
 
     /// SQLite writes again what a commit that failed has written, and nothing that was there before: what
@@ -221,7 +235,8 @@ private:
         disk_->release_reserve(keep);
     }
     bool wants_reserve() const noexcept {
-        return !is_read_only() && options_.mode == SqliteMode::exclusive && options_.reserve.value != 0;
+        return !is_read_only() && options_.mode == SqliteMode::exclusive &&
+               options_.reserve.value != 0;
     }
     /// Where there is no room for one, commits try again.
     void make_reserve() noexcept {
