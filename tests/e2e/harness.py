@@ -4,6 +4,7 @@ A test is `run_test(body)`; the body gets a Scene. A failure prints the logs of 
 and exits with 77.
 """
 import ctypes
+import glob
 import json
 import os
 import re
@@ -68,7 +69,7 @@ def program(name):
 class Process:
     """A child whose output goes into a file, and which does not outlive the test."""
 
-    def __init__(self, scene, name, words):
+    def __init__(self, scene, name, words, environment=None):
         self.name = name
         self.log_path = scene.path(f"{name}.log")
         parent = os.getpid()
@@ -80,7 +81,8 @@ class Process:
 
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
+                env={**os.environ, **(environment or {})})
         scene.processes.append(self)
 
     def log(self):
@@ -104,6 +106,25 @@ class Process:
         """SIGTERM; the exit code."""
         self.child.terminate()
         return self.child.wait(timeout=seconds)
+
+
+class WallClock:
+    """The wall clock as processes with its `environment` see it, by libfaketime; the monotonic one stays right."""
+
+    def __init__(self, path):
+        self.path = path
+        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not libraries:
+            raise Skip("libfaketime is not installed")
+        self.environment = {"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_CACHE_DURATION": "1",
+                            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.jump(0)
+
+    def jump(self, seconds):
+        """So far from the true time, within a second."""
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write(f"{seconds:+d}")
+        os.replace(self.path + ".new", self.path)
 
 
 class Scene:
@@ -169,14 +190,14 @@ def _python_with_gi():
 
 
 class Recorder(Process):
-    def __init__(self, scene, directory, cameras=(), rotate=3, retain="200MiB"):
+    def __init__(self, scene, directory, cameras=(), rotate=3, retain="200MiB", environment=None):
         words = [scene.recorder_program, "run", "--dir", directory, "--listen", "127.0.0.1:0", "--rotate", str(rotate)]
         if cameras and retain:
             words += ["--retain", retain]
         for name, url in dict(cameras).items():
             words += ["--camera", f"{name}={url}"]
         started = time.monotonic()
-        super().__init__(scene, scene.name("recorder"), words)
+        super().__init__(scene, scene.name("recorder"), words, environment)
         self.url = self.wait_for(r"^bobbin-nvr: serving on (http://\S+)/$").group(1)
         self.seconds_to_ready = time.monotonic() - started
 

@@ -1,5 +1,5 @@
 """Days of recording in minutes: short recordings of many cameras, on a disk that is full all the time where root may make one, while the
-recorder is killed, stopped and started again, cameras go and come back, and pages ask for what there is.
+recorder is killed, stopped and started again, cameras go and come back, the wall clock jumps, and pages ask for what there is.
 
 soak.py RECORDER [MINUTES [SEED]]
 
@@ -11,13 +11,14 @@ import random
 import subprocess
 import time
 
-from harness import Clip, require, run_test, same
+from harness import Clip, WallClock, require, run_test, same
 
 FILES, STREAMS = 6, 2
 DISK = 24 << 20  # so small that it is full after a few seconds
 ROTATE = 1  # seconds: a minute gives the objects of an hour
 MOST_MEMORY = 48 << 20  # of growth
 MOST_DESCRIPTORS = 64
+JUMPS = [-7 * 86400, -3600, -2, 0, 2, 3600, 86400]  # seconds from the true time
 
 
 def small_disk(scene):
@@ -76,17 +77,21 @@ def body(scene, minutes="5", seed="1"):
     clips = [Clip(scene, 4, rate=15, size="320x180", name=f"clip{n}") for n in range(2)]
     rtsp = [scene.camera(clips[0]) for _ in range(STREAMS)]
     cameras = {f"file{n}": clips[n % 2].path for n in range(FILES)} | {f"live{n}": camera.url for n, camera in enumerate(rtsp)}
+    clock = WallClock(scene.path("clock"))
     disk = small_disk(scene)
-    counts = {"kills": 0, "stops": 0, "dropped cameras": 0, "recordings kept": 0}
+    counts = {"kills": 0, "stops": 0, "dropped cameras": 0, "clock jumps": 0, "recordings kept": 0}
     usage = Usage()
-    before, was_full = {}, False
+    before, was_full, hours = {}, False, 0
     end = time.monotonic() + 60 * float(minutes)
     try:
         while True:
-            recorder = scene.recorder(cameras=cameras, rotate=ROTATE, retain="20MiB" if disk else "2MiB")
+            recorder = scene.recorder(cameras=cameras, rotate=ROTATE, retain="20MiB" if disk else "2MiB",
+                                      environment=clock.environment)
             for camera, ids in before.items():
                 require_kept(ids, committed(recorder, camera), camera)
                 counts["recordings kept"] += len(ids)
+            starts = [r["startTime90k"] for camera in cameras for r in recorder.recordings(camera)]
+            hours = max(hours, (max(starts, default=0) - min(starts, default=0)) // (90000 * 3600))
             for _ in range(chance.randint(2, 8)):
                 time.sleep(chance.uniform(0.5, 1.5))
                 usage.look(recorder)
@@ -100,6 +105,9 @@ def body(scene, minutes="5", seed="1"):
                     rtsp[n].kill()
                     rtsp[n] = scene.camera(clips[0], url=cameras[f"live{n}"])
                     counts["dropped cameras"] += 1
+                if chance.random() < 0.2:
+                    clock.jump(chance.choice(JUMPS))
+                    counts["clock jumps"] += 1
             before = {camera: committed(recorder, camera) for camera in cameras}
             is_over = time.monotonic() >= end
             if is_over or chance.random() < 0.3:
@@ -117,6 +125,8 @@ def body(scene, minutes="5", seed="1"):
         usage.check()
         if disk and float(minutes) >= 1:
             require(was_full, "the disk was never full")
+        if float(minutes) >= 1:
+            require(hours >= 1, "the clock did not jump for the recorder")
         require(any(before.values()), "nothing was recorded")
     finally:
         scene.close()
@@ -124,6 +134,7 @@ def body(scene, minutes="5", seed="1"):
             subprocess.run(["umount", disk], check=False)
     for what, count in counts.items():
         print(what, count)
+    print(f"recordings side by side are up to {hours} hours apart")
     print(f"memory {usage.first >> 20} to {usage.most >> 20} MiB, at most {usage.descriptors} descriptors")
 
 
