@@ -44,7 +44,7 @@ def run(words):
 def rows(what, lines):
     """Of a table: `name 12 note` and the like."""
     for line in lines:
-        found = re.fullmatch(r"([a-z][A-Za-z0-9 ]*?) ((?:at most )?[0-9][0-9.,]*(?: s)?)(?:,? (.*))?", line)
+        found = re.fullmatch(r"([a-z][A-Za-z0-9 ]*?) ((?:at most )?[0-9][0-9.,]*(?: s| %)?)(?:,? (.*))?", line)
         if found:
             yield f"| {what} | {found[1]} | {found[2]} | {found[3] or ''} |"
 
