@@ -190,8 +190,8 @@ def _python_with_gi():
 
 
 class Recorder(Process):
-    def __init__(self, scene, directory, cameras=(), rotate=3, retain="200MiB", environment=None):
-        words = [scene.recorder_program, "run", "--dir", directory, "--listen", "127.0.0.1:0", "--rotate", str(rotate)]
+    def __init__(self, scene, directory, cameras=(), rotate=3, retain="200MiB", environment=None, more=()):
+        words = [scene.recorder_program, "run", "--dir", directory, "--listen", "127.0.0.1:0", "--rotate", str(rotate), *more]
         if cameras and retain:
             words += ["--retain", retain]
         for name, url in dict(cameras).items():

@@ -15,6 +15,8 @@ constexpr std::string_view kinds[] = {"main", "sub", "ext"};
 constexpr const char* sql_columns =
     "select id, start_90k, wall_duration_90k, media_duration_90k, run_start, open, samples, bytes, "
     "sample_entry, trailing_zero, end_reason from recording ";
+// Not those that are set aside. The first condition is that of the index.
+constexpr const char* sql_is_sound = "and id not in (select id from object where state <> 2 and state = 4) ";
 
 Result<std::vector<Recording>> read_recordings(SqliteStatement& select) {
     std::vector<Recording> all;
@@ -157,8 +159,8 @@ Result<void> Catalog::share_space(Bytes space) {
 
 const char* Catalog::sql_by_time() noexcept {
     static const std::string sql = std::string{sql_columns} +
-                                   "where stream = ?1 and start_90k > ?2 and start_90k < ?3 "
-                                   "order by start_90k";
+                                   "where stream = ?1 and start_90k > ?2 and start_90k < ?3 " +
+                                   sql_is_sound + "order by start_90k";
     return sql.c_str();
 }
 
@@ -180,7 +182,8 @@ Result<std::vector<Recording>> Catalog::by_time(StreamId stream, WallTime from, 
 Result<std::vector<Recording>> Catalog::by_number(StreamId stream, Sequence first, Sequence last) {
     auto reader = store_->reader();
     if (!reader) return reader.error();
-    static const std::string sql = std::string{sql_columns} + "where id between ?1 and ?2 order by id";
+    static const std::string sql =
+        std::string{sql_columns} + "where id between ?1 and ?2 " + sql_is_sound + "order by id";
     auto select = reader->statement(sql);
     if (!select) return select.error();
     if (auto ok = select->bind(ObjectId{stream, first}, ObjectId{stream, last}); !ok) return ok.error();

@@ -29,7 +29,7 @@ void RecorderObserver::on_split(bobbin::ObjectId id, bobbin::ObjectId, bobbin::E
 
 void RecorderObserver::on_deleted(bobbin::ObjectId id) noexcept {
     ++counters_->deleted;
-    safely([&] { counters_->deletions.tell(id); });
+    safely([&] { counters_->withdrawals.tell(id); });
 }
 
 void RecorderObserver::on_lost(const bobbin::Lost& lost) noexcept {
@@ -64,6 +64,7 @@ void RecorderObserver::on_recovered(bobbin::ObjectId id, bobbin::Bytes size) noe
 
 void RecorderObserver::on_quarantined(bobbin::ObjectId id, const bobbin::Error& error) noexcept {
     ++counters_->quarantined;
+    safely([&] { counters_->withdrawals.tell(id); });
     safely([&] { log::error("recording " + name(id) + " is damaged and set aside: " + text(error)); });
 }
 

@@ -11,8 +11,8 @@
 
 namespace nvr {
 
-/// Tells one listener what was deleted. Internally synchronised.
-class Deletions {
+/// Tells one listener what is no longer to be shown. Internally synchronised.
+class Withdrawals {
 public:
     using Listener = std::function<void(bobbin::ObjectId)>;
     void listen(Listener listener) {
@@ -35,7 +35,7 @@ struct EngineCounters {
         recovered{0}, quarantined{0}, lost_bytes{0}, dropped_records{0}, dropped_bytes{0}, retries{0},
         errors{0};
     std::atomic<bool> is_degraded{false};
-    Deletions deletions;
+    Withdrawals withdrawals;
 };
 
 /// Counts, and logs what an operator should know.

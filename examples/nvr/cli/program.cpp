@@ -29,6 +29,7 @@ struct Words {
     std::vector<std::string> cameras;
     std::string listen = "127.0.0.1:8080";
     std::string retain;
+    std::string scrub = "4MiB";
     int rotate = 0;
     bool allow_unauthenticated = false;
 };
@@ -71,6 +72,9 @@ ServiceOptions options_of(const Words& words) {
             throw UsageError{"--retain takes a size above zero, for example 500GiB: what the recordings of one "
                              "stream may take on disk"};
     }
+    const auto scrub = words.scrub == "0" ? bobbin::Bytes{} : parse_size(words.scrub);
+    if (!scrub) throw UsageError{"--scrub takes a size, for example 4MiB: what is read again in a second; or 0"};
+    options.scrub = *scrub;
     if (words.rotate < 1 || words.rotate > 120) throw UsageError{"--rotate takes 1 to 120 seconds"};
     options.rotate = std::chrono::seconds{words.rotate};
     options.allow_unauthenticated = words.allow_unauthenticated;
@@ -87,6 +91,11 @@ void add_serving(CLI::App& command, Words& words) {
     command.add_option("--retain", words.retain,
                        "quota of each camera given here; without one, equal shares of 90 % of the free space")
         ->type_name("SIZE");
+    command.add_option("--scrub", words.scrub,
+                       "read recordings again, so much in a second and all of them once a day at most, and set aside "
+                       "what is damaged; 0: never")
+        ->type_name("SIZE")
+        ->capture_default_str();
     command.add_flag("--allow-unauthenticated", words.allow_unauthenticated,
                      "let everybody who can connect watch; needed to listen on other than loopback");
 }

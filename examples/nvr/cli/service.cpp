@@ -6,6 +6,8 @@
 #include "cli/log.hpp"
 #include "cli/sizes.hpp"
 
+#include <bobbin/scrubber.hpp>
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -109,6 +111,12 @@ struct Service::Parts {
         syncer.emplace(need(Recorder::Syncer::open(path, committer, with, RecorderObserver{counters}),
                             "cannot open the recordings", path));
         threads.emplace(run_all(committer, *syncer));
+        if (options.scrub.value != 0) {
+            ScrubOptions at;
+            at.rate = options.scrub;
+            scrubber.emplace(*syncer, at);
+            scrubbing.emplace(scrubber->start());
+        }
         start_cameras(cameras);
         start_server();
     }
@@ -116,7 +124,7 @@ struct Service::Parts {
     /// First of all: a request must not see what is going away.
     ~Parts() {
         server.reset();
-        counters->deletions.listen({});
+        counters->withdrawals.listen({});
     }
 
     /// Before anything is made in it.
@@ -160,7 +168,7 @@ struct Service::Parts {
     void start_server() {
         footage.emplace(catalog, entries, syncer->reader());
         const auto files = std::make_shared<ObjectFiles>(syncer->reader(), store);
-        counters->deletions.listen([files](ObjectId id) { files->forget(id); });
+        counters->withdrawals.listen([files](ObjectId id) { files->forget(id); });
         router = make_router(Authorisation{{server->is_loopback(), options.allow_unauthenticated}},
                              ApiParts{*footage, files, statuses});
         server->start();
@@ -185,6 +193,8 @@ struct Service::Parts {
     Committer<SqliteStore> committer{store};
     std::optional<Recorder::Syncer> syncer;
     std::optional<Running<StdThreads, 2>> threads;
+    std::optional<Scrubber<Recorder>> scrubber;
+    std::optional<StdThreads::Thread> scrubbing;
     Statuses statuses;
     std::vector<std::unique_ptr<CameraWorker>> workers;
     std::optional<Footage> footage;

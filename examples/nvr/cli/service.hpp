@@ -33,6 +33,7 @@ struct ServiceOptions {
     std::vector<NewCamera> cameras;  ///< added to the catalog, or updated there
     std::optional<bobbin::Bytes> retain;  ///< quota of each of `cameras`; none: a share of the disk
     std::chrono::seconds rotate{60};
+    bobbin::Bytes scrub{std::uint64_t{4} << 20};  ///< read again in a second; 0: nothing is
     http::ServerOptions server;
     bool allow_unauthenticated = false;
 };
