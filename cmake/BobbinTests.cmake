@@ -1,12 +1,14 @@
-# bobbin_test_area(<area> [INTERPOSE] [LINK <target>...] [SLOW <test>...] [NEEDS_ROOT <test>...])
+# bobbin_test_area(<area> [INTERPOSE] [LINK <target>...] [SLOW <test>...] [NEEDS_ROOT <test>...] [THREADS <test>...])
 #
 # Makes tests of the files in tests/<area>: see CONTRIBUTING.md. They link to all components; LINK names what else they need.
 # INTERPOSE compiles bobbin::testing_interpose into the test program, if it is there. SLOW and NEEDS_ROOT give the ctest labels `slow` and `needs-root` to tests, named as the file is without .test.cpp.
+# THREADS names those that start threads: with BOBBIN_TEST_THREADS_ONLY there are no others, as ThreadSanitizer has nothing to find in them.
 
 find_package(Boost 1.74 REQUIRED COMPONENTS unit_test_framework)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(BOBBIN_TEST_TIMEOUT 900 CACHE STRING "Seconds after which a test counts as hung")
+option(BOBBIN_TEST_THREADS_ONLY "Only those tests that start threads")
 
 # How tests are compiled: little optimisation, as compiling takes longer than running, and assert() works.
 set(BOBBIN_TEST_OPTIMISATION -O1 CACHE STRING "How much tests are optimised")
@@ -22,20 +24,29 @@ add_library(bobbin_test_precompiled OBJECT "${PROJECT_BINARY_DIR}/tests/precompi
 target_link_libraries(bobbin_test_precompiled PRIVATE bobbin_test_options)
 target_precompile_headers(bobbin_test_precompiled PRIVATE <boost/test/unit_test.hpp>)
 
+# All test programs.
+add_custom_target(bobbin_tests)
+
 # Boost.Test fails a run whose filter matches no test.
 function(bobbin_test_area area)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "INTERPOSE" "" "LINK;SLOW;NEEDS_ROOT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "INTERPOSE" "" "LINK;SLOW;NEEDS_ROOT;THREADS")
   set(folder "${PROJECT_SOURCE_DIR}/tests/${area}")
   set(program bobbin_tests_${area})
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS "${folder}/*.test.cpp")
   file(GLOB_RECURSE statics CONFIGURE_DEPENDS "${folder}/*.static.cpp")
   file(GLOB_RECURSE fails CONFIGURE_DEPENDS "${folder}/*.fail.cpp")
+  if(BOBBIN_TEST_THREADS_ONLY)
+    list(TRANSFORM arg_THREADS REPLACE "(.+)" "${folder}/\\1.test.cpp" OUTPUT_VARIABLE tests)
+    set(statics)
+    set(fails)
+  endif()
 
   if(tests)
     file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/tests/${area}/main.cpp" CONTENT
       "#define BOOST_TEST_MODULE ${area}\n#include <boost/test/unit_test.hpp>\n")
     set_source_files_properties("${PROJECT_BINARY_DIR}/tests/${area}/main.cpp" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
     add_executable(${program} ${tests} "${PROJECT_BINARY_DIR}/tests/${area}/main.cpp")
+    add_dependencies(bobbin_tests ${program})
     target_link_libraries(${program} PRIVATE bobbin_test_options ${arg_LINK})
     target_precompile_headers(${program} REUSE_FROM bobbin_test_precompiled)
     set_target_properties(${program} PROPERTIES
