@@ -1,9 +1,9 @@
-"""Prints the branch coverage of the library by its tests, without the slow ones.
+"""Prints the branch coverage of the library by its tests, the slow ones included.
 
 coverage.py BUILD
 
-In BUILD are test programs, compiled with `-fprofile-instr-generate -fcoverage-mapping`. Of a template's instances each branch counts once, as
-taken where any takes it.
+In BUILD are test programs, compiled with `-fprofile-instr-generate -fcoverage-mapping`. Of a template's instances, in all programs, each branch
+counts once, as taken where any takes it.
 """
 import glob
 import json
@@ -22,33 +22,47 @@ def part_of(path):
     return next((name for name, folders in PARTS.items() if folder in folders), None)
 
 
-def main():
-    build = sys.argv[1]
-    programs = sorted(glob.glob(os.path.join(build, "bin/tests/bobbin_tests_*")))
-    profiles = os.path.join(build, "profiles")
-    shutil.rmtree(profiles, ignore_errors=True)
-    os.makedirs(profiles)
-    areas = "|".join(os.path.basename(program).removeprefix("bobbin_tests_") for program in programs)
-    tested = subprocess.run(["ctest", "--test-dir", build, "-j", str(os.cpu_count()), "--output-on-failure", "--tests-regex", f"^({areas})/",
-                             "--label-exclude", "compile|slow|needs-root"],
-                            env={**os.environ, "LLVM_PROFILE_FILE": os.path.join(os.path.abspath(profiles), "%m-%p.profraw")},
+def run_tests(build, area, profiles):
+    """Whether they passed."""
+    tested = subprocess.run(["ctest", "--test-dir", build, "-j", str(os.cpu_count()), "--output-on-failure", "--tests-regex", f"^{area}/",
+                             "--label-exclude", "compile|needs-root"],
+                            env={**os.environ, "LLVM_PROFILE_FILE": os.path.join(os.path.abspath(profiles), "%p.profraw")},
                             stdout=subprocess.PIPE, text=True)
     if tested.returncode != 0:
         print(tested.stdout, end="")
-        print("tests failed: what they cover is not told")
-        return 1
+    return tested.returncode == 0
+
+
+def branches(program, profiles):
+    """Of each file and place: whether its condition was true, and whether it was false."""
     merged = os.path.join(profiles, "all.profdata")
     subprocess.run(["llvm-profdata-16", "merge", "--sparse", "-o", merged, *(entry.path for entry in os.scandir(profiles))], check=True)
-    told = subprocess.run(["llvm-cov-16", "export", "--summary-only", f"--instr-profile={merged}", programs[0],
-                           *(f"--object={program}" for program in programs[1:])], check=True, stdout=subprocess.PIPE, text=True)
-    covered, counts = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
+    told = subprocess.run(["llvm-cov-16", "export", f"--instr-profile={merged}", program], check=True, stdout=subprocess.PIPE, text=True)
     for file in json.loads(told.stdout)["data"][0]["files"]:
         part = part_of(file["filename"])
         if part:
-            covered[part] += file["summary"]["branches"]["covered"]
-            counts[part] += file["summary"]["branches"]["count"]
-    for part in PARTS:
-        print(f"branch coverage of {part} {100 * covered[part] / counts[part]:.1f} % ({covered[part]} of {counts[part]})")
+            for *place, was_true, was_false, _, _, _ in file["branches"]:
+                yield part, (file["filename"], *place), (was_true > 0, was_false > 0)
+
+
+def main():
+    build = sys.argv[1]
+    profiles = os.path.join(build, "profiles")
+    shutil.rmtree(profiles, ignore_errors=True)
+    taken = {part: {} for part in PARTS}
+    for program in sorted(glob.glob(os.path.join(build, "bin/tests/bobbin_tests_*"))):
+        area = os.path.basename(program).removeprefix("bobbin_tests_")
+        mine = os.path.join(profiles, area)
+        os.makedirs(mine)
+        if not run_tests(build, area, mine):
+            print("tests failed: what they cover is not told")
+            return 1
+        for part, place, way in branches(program, mine):
+            before = taken[part].get(place, (False, False))
+            taken[part][place] = (before[0] or way[0], before[1] or way[1])
+    for part, places in taken.items():
+        count, covered = 2 * len(places), sum(map(sum, places.values()))
+        print(f"branch coverage of {part} {100 * covered / count:.1f} % ({covered} of {count})")
     return 0
 
 

@@ -29,7 +29,7 @@ namespace {
 struct Options {
     std::uint64_t states = 3000;
     std::uint64_t depth = 2;
-    std::uint64_t faults = 8;
+    std::uint64_t faults = 1;
     std::uint64_t seed = 1;
     std::uint64_t only_crashes = 0;
 };
