@@ -227,7 +227,7 @@ int main(int argc, char** argv) try {
     print("scenarios", count);
     print("barriers", crashes.crashes.barriers,
           " (" + std::to_string(crashes.crashes.exhaustive_barriers) + " of the runs exhaustive)");
-    const bool is_deep_enough = crashes.crashes.distinct_states >= 100'000 && crash_time <= 60;
+    const bool is_deep_enough = !is_whole || (crashes.crashes.distinct_states >= 100'000 && crash_time <= 60);
     print("distinct states", crashes.crashes.distinct_states,
           in(crash_time) + (is_deep_enough ? "" : " missed: 100000 in 60 s"));
     for (std::size_t depth = 0; depth < crashes.crashes.recoveries.size(); ++depth)
