@@ -1,9 +1,10 @@
 """Runs what docs/reliability.md rests on, prints its figures, and writes them into the page.
 
-reliability.py BIN [--hours HOURS | ARGUMENT...]
+reliability.py BIN [--part NAME | --hours HOURS | ARGUMENT...]
 
-BIN holds the programs. With HOURS crashes are explored that long, with one seed after the other; a log is kept, and the next time goes on where
-it ends. Other arguments go to figures_reliability. In both cases nothing else runs, and the page stays as it is.
+BIN holds the programs. With NAME only that part runs, and only its lines of the page change. With HOURS crashes are explored that long, with one
+seed after the other; a log is kept, and the next time goes on where it ends. Other arguments go to figures_reliability. In both cases nothing
+else runs, and the page stays as it is.
 """
 import os
 import platform
@@ -75,19 +76,27 @@ def main():
     all_commands = commands(bin)
     if len(arguments) == 2 and arguments[0] == "--hours":
         return explore(all_commands[0][1][0], float(arguments[1]), os.path.join(bin, "../reliability-seeds.log"))
-    if arguments:
+    parts = [what for what, _ in all_commands]
+    if len(arguments) == 2 and arguments[0] == "--part":
+        parts = arguments[1:]
+        if parts[0] not in dict(all_commands):
+            print(f"there is no part '{parts[0]}'. There are: {', '.join(dict(all_commands))}")
+            return 2
+    elif arguments:
         return run([*all_commands[0][1], *arguments])[1]
+    with open(PAGE, encoding="utf-8") as page:
+        head, rest = page.read().split(BEGIN)
+    figures, tail = rest.split(END)
     table, failed = [], []
     for what, words in all_commands:
+        if what not in parts:
+            table += [line for line in figures.splitlines() if line.startswith(f"| {what} |")]
+            continue
         print(f"== {what}", flush=True)
         lines, code = run(words)
         table += rows(what, lines) if code != SKIPPED else [f"| {what} | skipped | | {lines[-1] if lines else ''} |"]
         if code not in (0, SKIPPED):
             failed.append(what)
-    with open(PAGE, encoding="utf-8") as page:
-        text = page.read()
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
     where = f"{os.cpu_count()} processors, Linux {platform.release().split('-')[0]}, {time.strftime('%Y-%m-%d')}"
     table = [f"As `./dev figures reliability` printed them ({where}):\n", "| | | figure | |", "|---|---|---|---|", *table]
     with open(PAGE, "w", encoding="utf-8") as page:

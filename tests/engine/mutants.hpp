@@ -222,13 +222,21 @@ public:
 
     explicit MutatedStore(S store) : S{std::move(store)} {}
     Result<Transaction> begin(Durability durability = Durability::hard) noexcept {
-        // One that waits for its commit holds the store.
-        if (mutant && (mutant->step == Step::commit || mutant->step == Step::soft_commit))
-            catch_up(late);
+        let_go();
         const bool is_soft = durability == Durability::soft || is_spoilt(Step::commit_durably);
         auto tx = S::begin(is_soft ? Durability::soft : Durability::hard);
         if (!tx) return tx.error();
         return Transaction{std::move(*tx), durability};
+    }
+    Result<StreamId> stream(std::string_view name, StreamOptions options = {}) {
+        let_go();
+        return S::stream(name, options);
+    }
+
+private:
+    /// One that waits for its commit holds the store.
+    static void let_go() {
+        if (mutant && (mutant->step == Step::commit || mutant->step == Step::soft_commit)) catch_up(late);
     }
 };
 
