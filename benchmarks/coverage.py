@@ -1,4 +1,4 @@
-"""Prints the branch coverage of the library by its tests, the slow ones included.
+"""Prints the branch coverage of the library by its tests, without the slow ones.
 
 coverage.py BUILD
 
@@ -25,7 +25,7 @@ def part_of(path):
 def run_tests(build, area, profiles):
     """Whether they passed."""
     tested = subprocess.run(["ctest", "--test-dir", build, "-j", str(os.cpu_count()), "--output-on-failure", "--tests-regex", f"^{area}/",
-                             "--label-exclude", "compile|needs-root"],
+                             "--label-exclude", "compile|slow|needs-root"],
                             env={**os.environ, "LLVM_PROFILE_FILE": os.path.join(os.path.abspath(profiles), "%p.profraw")},
                             stdout=subprocess.PIPE, text=True)
     if tested.returncode != 0:

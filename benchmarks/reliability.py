@@ -30,7 +30,7 @@ def commands(bin):
             ("logs of blocks on ext4 and XFS", script("torture/block_log.py", victim, os.path.join(bin, "block_log_disk"), "--states", "300")),
             ("random errors", script("torture/random_errors.py", victim, "--runs", "1000")),
             ("a recorder that is killed", script("e2e/kills.py", recorder, "60")),
-            ("the tests", [sys.executable, "-B", os.path.join(HERE, "coverage.py"), os.path.join(HERE, "../build-coverage")])]
+            ("the tests but for the slow ones", [sys.executable, "-B", os.path.join(HERE, "coverage.py"), os.path.join(HERE, "../build-coverage")])]
 
 
 def run(words):
