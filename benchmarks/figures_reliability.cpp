@@ -230,9 +230,11 @@ int main(int argc, char** argv) try {
     const bool is_deep_enough = !is_whole || (crashes.crashes.distinct_states >= 100'000 && crash_time <= 60);
     print("distinct states", crashes.crashes.distinct_states,
           in(crash_time) + (is_deep_enough ? "" : " missed: 100000 in 60 s"));
-    for (std::size_t depth = 0; depth < crashes.crashes.recoveries.size(); ++depth)
-        print(("recoveries at depth " + std::to_string(depth + 1)).c_str(),
-              crashes.crashes.recoveries[depth]);
+    std::string recoveries = "recoveries";
+    for (const auto count_at_depth : crashes.crashes.recoveries) {
+        print(recoveries.c_str(), count_at_depth);
+        recoveries += " of recoveries";
+    }
     if (!is_whole) {
         print("violations", crashes.crashes.violations);
         for (const auto& finding : crashes.findings) std::cout << "  " << finding << '\n';
