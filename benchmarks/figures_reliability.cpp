@@ -27,7 +27,7 @@ using testing::ExploreReport;
 namespace {
 
 struct Options {
-    std::uint64_t states = 2850;
+    std::uint64_t states = 2780;
     std::uint64_t depth = 2;
     std::uint64_t faults = 1;
     std::uint64_t seed = 1;
