@@ -50,7 +50,11 @@ def main():
     profiles = os.path.join(build, "profiles")
     shutil.rmtree(profiles, ignore_errors=True)
     taken = {part: {} for part in PARTS}
-    for program in sorted(glob.glob(os.path.join(build, "bin/tests/bobbin_tests_*"))):
+    programs = sorted(glob.glob(os.path.join(build, "bin/tests/bobbin_tests_*")))
+    if not programs:
+        print(f"there are no test programs in {build}; `./dev figures coverage` makes them")
+        return 1
+    for program in programs:
         area = os.path.basename(program).removeprefix("bobbin_tests_")
         mine = os.path.join(profiles, area)
         os.makedirs(mine)

@@ -43,6 +43,11 @@ struct StoreProgram {
         return {.mode = mode, .reserve = Bytes{0}, .schema = {steps}, .make_uuid = next_uuid};
     }
 
+    template <class Fs>
+    Result<SqliteStore> open(Fs fs) const {
+        return SqliteStore::open("/sim/db/catalog.db", options(), fs);
+    }
+
     void prepare(SimFs fs) const {
         if (auto dir = fs.open_root("/sim/db", RootMode::create_if_missing)) (void)fs.close(*dir);
         if (!prepared) return;
@@ -57,7 +62,7 @@ struct StoreProgram {
     void run(Fs fs, Promise& promise) const {
         uuids_made = 10;
         const ScopedSqliteOn sqlite{fs};
-        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        auto store = open(fs);
         if (!store) return;
         promise.open = store->open_record().id.value;
         promise.uuid = store->uuid();
@@ -101,7 +106,7 @@ struct StoreProgram {
     void recover(SimFs fs, const Promise& promise, Failures& failures) const {
         uuids_made = 100;
         const ScopedSqliteOn sqlite{fs};
-        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        auto store = open(fs);
         if (!store) {
             failures.check(false,
                            ("cannot open: " + SqliteStore::describe(store.error(), "it")).c_str());
@@ -155,7 +160,7 @@ struct DoubtingProgram : StoreProgram {
     void run(Fs fs, Promise& promise) const {
         uuids_made = 10;
         const ScopedSqliteOn sqlite{fs};
-        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        auto store = open(fs);
         if (!store) return;
         const auto stream = store->stream("door");
         if (!stream) return;
@@ -172,7 +177,7 @@ struct DoubtingProgram : StoreProgram {
     void recover(SimFs fs, const Promise& promise, Failures& failures) const {
         uuids_made = 100;
         const ScopedSqliteOn sqlite{fs};
-        auto store = SqliteStore::open("/sim/db/catalog.db", options(), fs);
+        auto store = open(fs);
         if (!failures.check(store.has_value(), "cannot open")) return;
         const auto streams = store->streams();
         if (!failures.check(streams && streams->size() == 1, "no stream") || !promise.seen) return;
@@ -231,7 +236,7 @@ BOOST_AUTO_TEST_CASE(a_failed_commit_says_what_is_known) {
         const StoreProgram program{mode};
         program.prepare(ground_of(fs));
         const ScopedSqliteOn sqlite{fs};
-        auto store = must(SqliteStore::open("/sim/db/catalog.db", program.options(), fs));
+        auto store = must(program.open(fs));
         const auto stream = must(store.stream("door"));
         {
             auto t = must(store.begin());
@@ -268,7 +273,7 @@ BOOST_AUTO_TEST_CASE(a_commit_is_small) {
         const StoreProgram program;
         program.prepare(ground_of(fs));
         const ScopedSqliteOn sqlite{fs};
-        auto store = must(SqliteStore::open("/sim/db/catalog.db", program.options(), fs));
+        auto store = must(program.open(fs));
         const auto stream = must(store.stream("door"));
         // Pages in the WAL, which the last commit's program row and two pieces are part of.
         const auto pages_of = [&](Sequence n, bool grows) {

@@ -292,7 +292,7 @@ def main():
                 skipped.append(f"{kind}, the control: strace is not there, or may not trace")
                 continue
             control.explore_all(control.record(*WITHOUT_SYNCS), 100, f"{name}, control", is_control=True)
-            print(f"control {kind} after {control.states} states: {(control.wrong or ['not caught'])[0]}", flush=True)
+            print(f"control on {kind}, after {control.states} states: {(control.wrong or ['not caught'])[0]}", flush=True)
             if not control.wrong:
                 wrong.append(f"{kind}: a program that syncs no files was not caught")
     for why in skipped:
