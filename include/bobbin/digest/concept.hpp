@@ -25,8 +25,14 @@ inline constexpr std::size_t digest_block_size = std::size_t{1} << 20;
 /// | `d.update(bytes)` | | goes on with `bytes` |
 /// | `c.finish()` | `std::array<std::byte, D::size>` | of all so far; `c` may go on |
 ///
-/// Default construction begins anew. Never fails. External sync.
-/// Models: `Crc32c`, `NoDigest`.
+/// Optional:
+///
+/// | expression | result | without it |
+/// |---|---|---|
+/// | `D::of(bytes)` | `std::array<std::byte, D::size>` | `update` and `finish` of a new one |
+///
+/// Default construction begins anew. Never fails. External sync; `of` is a pure function.
+/// Models: `Crc32c`, `NoDigest`, `Sha256`, `Xxh3`; `testing::conformance::digest` checks one.
 template <class D>
 concept Digest = PolicyFor<D, digest_tag> && std::default_initializable<D> && std::copyable<D> &&
                  (D::size <= 32) && requires(D& d, const D& c, ByteView bytes) {
@@ -35,6 +41,20 @@ concept Digest = PolicyFor<D, digest_tag> && std::default_initializable<D> && st
                      { d.update(bytes) } noexcept -> std::same_as<void>;
                      { c.finish() } noexcept -> std::same_as<std::array<std::byte, D::size>>;
                  };
+
+/// The digest of `bytes` alone, by the shorter way where there is one.
+template <Digest D>
+std::array<std::byte, D::size> digest_of(ByteView bytes) noexcept {
+    if constexpr (requires {
+                      { D::of(bytes) } noexcept -> std::same_as<std::array<std::byte, D::size>>;
+                  }) {
+        return D::of(bytes);
+    } else {
+        D digest;
+        digest.update(bytes);
+        return digest.finish();
+    }
+}
 
 }  // namespace bobbin
 
