@@ -79,6 +79,11 @@ enum class Errc : std::int32_t {
     bitstream_malformed,
     parameter_sets_missing,
     samples_reordered,
+    compressed_malformed,
+    pack_malformed,
+    pack_empty,
+    pack_foreign,
+    pack_unfinished,
 };
 
 /// The thing an error is about: an object, a stream, a directory, an open, or nothing.
@@ -110,6 +115,9 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::index_truncated:
         case Errc::index_malformed:
         case Errc::bitstream_malformed:
+        case Errc::compressed_malformed:
+        case Errc::pack_malformed:
+        case Errc::pack_unfinished:
         case Errc::identity_malformed:
         case Errc::store_invariant: return ErrorKind::corrupt;
         case Errc::out_of_memory: return ErrorKind::transient;
@@ -268,6 +276,13 @@ constexpr std::string_view explain(Errc code) noexcept {
             return "no parameter sets have come that describe the video";
         case Errc::samples_reordered:
             return "the video has B-frames, which are not supported; turn them off in the camera";
+        case Errc::compressed_malformed: return "its compressed bytes are damaged";
+        case Errc::pack_malformed:
+            return "the pack is damaged; a scan of its records finds what can be saved";
+        case Errc::pack_empty: return "a pack has at least one chunk";
+        case Errc::pack_foreign: return "the pack belongs to another store";
+        case Errc::pack_unfinished:
+            return "the pack has no index at its end; a scan of its records makes one";
     }
     return "unknown error";
 }
