@@ -35,13 +35,14 @@ namespace bobbin {
 /// | expression | result | without it |
 /// |---|---|---|
 /// | `E::records(index)` | an input range of what is known of each record, with members `offset` and `size` in bytes; where it may end early, `range.error()` tells why | no `StoredObject::read_records` |
+/// | `E::has_totals_only` | `bool`, true: each piece is the totals so far, and the last one holds | a record is encoded once, and an index is the same bytes whenever its pieces were taken |
 ///
 /// After an error of `add` the encoder is as it was before. A piece is valid until the next `add` or
 /// `take_piece`. `count` accepts any bytes and reports what is wrong with them as a typed error.
 /// External sync; `count` is a pure function.
 ///
 /// A minimal model is `testing::MinimalIndex`; `testing::conformance::index_encoder` checks one.
-/// Models: `NullIndex`, `VideoIndex`.
+/// Models: `NullIndex`, `VideoIndex`, `pack::PackIndex`.
 template <class E>
 concept IndexEncoder =
     PolicyFor<E, index_encoder_tag> && std::default_initializable<E> && std::movable<E> &&

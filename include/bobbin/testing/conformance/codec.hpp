@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,8 @@ std::vector<std::string> codec(C codec = C{}) {
     };
     testing::detail::Random random{5};
 
-    for (const std::size_t size : {1, 2, 13, 64, 1000, 4096, 65536, 300'000})
+    for (const auto size :
+         std::initializer_list<std::size_t>{1, 2, 13, 64, 1000, 4096, 65536, 300'000})
         for (const unsigned kind : {0U, 1U, 2U}) {
             const auto raw = detail::make_input(size, kind, random);
             expect(C::bound(size) >= 1, "the bound is room for something");
