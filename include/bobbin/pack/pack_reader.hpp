@@ -1,0 +1,412 @@
+#ifndef BOBBIN_PACK_PACK_READER_HPP
+#define BOBBIN_PACK_PACK_READER_HPP
+
+#include <bobbin/codec/codecs.hpp>
+#include <bobbin/codec/none.hpp>
+#include <bobbin/fs/concept.hpp>
+#include <bobbin/pack/chunk_index.hpp>
+
+#include <algorithm>
+#include <compare>
+#include <concepts>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace bobbin::pack {
+
+/// What a reader needs of a file: `File<Fs>` is one.
+template <class F>
+concept PackFile =
+    std::movable<F> && requires(const F& file, MutableByteView to, std::uint64_t at) {
+        { file.read_at(to, at) } noexcept -> std::same_as<Result<std::size_t>>;
+        { file.status() } noexcept -> std::same_as<Result<FileStatus>>;
+    };
+
+/// Where a chunk lies in its pack: in the order of the disk.
+template <ContentDigest D>
+struct ChunkLocation {
+    ChunkPlace place;
+    Key<D> key{};
+    friend constexpr std::strong_ordering operator<=>(const ChunkLocation& a,
+                                                      const ChunkLocation& b) noexcept {
+        if (auto order = a.place.record <=> b.place.record; order != 0) return order;
+        if (auto order = a.place.begin <=> b.place.begin; order != 0) return order;
+        return a.key <=> b.key;
+    }
+    friend constexpr bool operator==(const ChunkLocation&, const ChunkLocation&) = default;
+};
+
+/// A record as it is stored, checked against its checksum: to be put into another pack.
+struct EncodedRecord {
+    RecordHead head;
+    ByteView stored;
+};
+
+struct PackReadOptions {
+    std::optional<Uuid> store{};  ///< to which the pack must belong
+    Bytes largest_index = 1_GiB;  ///< that is taken into memory
+};
+
+/// What a scan found that is no record: bytes of nothing, or a record that its checksum refuses.
+struct DamagedRange {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    friend constexpr bool operator==(const DamagedRange&, const DamagedRange&) = default;
+};
+
+struct ScanReport {
+    bool has_index = false;             ///< which is whole; it was not used
+    bool has_header = false;            ///< which is whole; without it no store is compared
+    std::uint64_t records = 0;          ///< that are whole
+    std::uint64_t chunks = 0;           ///< in them, before duplicates are dropped
+    std::vector<DamagedRange> damaged;  ///< in order, and apart from each other
+};
+
+/// Reads a pack, which may be any bytes. What is given out has the digest by which it was asked
+/// for: a chunk that is not there, one that is damaged (`ErrorKind::corrupt`) and a disk that does
+/// not answer (`Domain::system`) are different answers. The index is in memory, all else is read
+/// when it is asked for; nothing is mapped. External sync.
+/// @tparam Cs the codecs that it knows: `Codecs<NoCodec, Lz4, …>`
+template <PackFile F, ContentDigest D, class Cs>
+class PackReader {
+public:
+    using Key = pack::Key<D>;
+    using Location = ChunkLocation<D>;
+
+    /// Checks header and index, whole.
+    /// @errors `pack_malformed`, `pack_unfinished`: `scan` may help; `format_unknown`: another
+    ///   version, a flag, a key or another digest; `not_supported`: the index is larger than the
+    ///   option allows; `pack_foreign`, `out_of_memory`; of the file
+    /// @allocates the index: as many bytes as it has in the file, and 16 a record
+    static Result<PackReader> open(F file, const PackReadOptions& options = {}) noexcept {
+        return bobbin::detail::without_throwing(Operation::open, [&]() -> Result<PackReader> {
+            PackReader reader{std::move(file)};
+            if (auto sized = reader.take_size(); !sized) return sized.error();
+            if (auto right = reader.take_header(options); !right) return right.error();
+            auto trailer = reader.read_trailer();
+            if (!trailer) return trailer.error();
+            const auto size = reader.size_ - trailer->index_offset;
+            if (size > options.largest_index.value)
+                return Error{Errc::not_supported, Operation::open};
+            std::vector<std::byte> bytes(static_cast<std::size_t>(size));
+            if (auto got = reader.read_exactly(bytes, trailer->index_offset); !got)
+                return got.error();
+            auto index = ChunkIndex::decode(std::move(bytes), *trailer, D::size);
+            if (!index) return index.error();
+            reader.index_ = std::move(*index);
+            return reader;
+        });
+    }
+
+    /// Makes the index out of the records alone, each of which is read whole, and passes over what
+    /// is damaged. Of the index in the file it only asks where the records end.
+    /// @errors `format_unknown`, `pack_foreign`, `pack_empty`: no record is whole; `out_of_memory`;
+    ///   of the file
+    /// @allocates the index, the report, and a window of 1 MiB
+    static Result<PackReader> scan(F file, ScanReport& report,
+                                   const PackReadOptions& options = {}) noexcept {
+        return bobbin::detail::without_throwing(Operation::recover, [&]() -> Result<PackReader> {
+            PackReader reader{std::move(file)};
+            if (auto sized = reader.take_size(); !sized) return sized.error();
+            report = {};
+            auto right = reader.take_header(options);
+            if (!right && !right.error().is(Errc::pack_malformed)) return right.error();
+            report.has_header = right.has_value();
+            auto end = reader.end_of_records(report);
+            if (!end) return end.error();
+            ChunkIndexBuilder builder{D::size};
+            const auto begin = report.has_header ? PackHeader::encoded_size : 0;
+            if (auto scanned = reader.scan_records(begin, *end, builder, report); !scanned)
+                return scanned.error();
+            if (builder.records() == 0) return Error{Errc::pack_empty, Operation::recover};
+            reader.index_ = builder.build();
+            return reader;
+        });
+    }
+
+    const PackHeader& header() const noexcept { return header_; }
+    const ChunkIndex& index() const noexcept { return index_; }
+    Bytes size() const noexcept { return Bytes{size_}; }
+    const F& file() const noexcept { return file_; }
+
+    /// Chunks, in the order of their keys.
+    std::size_t chunks() const noexcept { return index_.size(); }
+    /// @param n below `chunks()`
+    Location chunk(std::size_t n) const noexcept {
+        Location location{index_.place(n), {}};
+        std::ranges::copy(index_.key(n), location.key.begin());
+        return location;
+    }
+
+    /// Empty: the pack has no such chunk.
+    std::optional<Location> find(const Key& key) const noexcept {
+        const auto n = index_.find(key);
+        if (!n) return {};
+        return chunk(*n);
+    }
+    bool contains(const Key& key) const noexcept { return index_.find(key).has_value(); }
+
+    /// The bytes of a chunk, whole and checked, until the next call.
+    /// @errors `digest_mismatch`, `pack_malformed`, `compressed_malformed`, `object_short`: it is
+    ///   damaged; `format_unknown`: its codec; `out_of_range`: not a location of this pack;
+    ///   `out_of_memory`; of the file
+    /// @allocates room for one record, up to 33 MiB, which it keeps
+    Result<ByteView> read(const Location& location) noexcept {
+        return bobbin::detail::without_throwing(Operation::read, [&]() -> Result<ByteView> {
+            const auto& place = location.place;
+            if (place.record >= index_.records().size())
+                return Error{Errc::out_of_range, Operation::read};
+            if (auto loaded = load(place.record); !loaded) return loaded.error();
+            // Not the index is believed, but the record.
+            bool is_there = false;
+            loaded_->head.for_each([&](const ChunkEntry& chunk) {
+                is_there =
+                    is_there || (chunk.begin == place.begin && chunk.length == place.length &&
+                                 std::ranges::equal(chunk.key, location.key));
+            });
+            if (!is_there) return Error{Errc::pack_malformed, Operation::read};
+            auto raw = take_raw();
+            if (!raw) return raw.error();
+            const auto bytes = raw->subspan(place.begin, place.length);
+            if (digest_of<D>(bytes) != location.key)
+                return Error{Errc::digest_mismatch, Operation::read};
+            return bytes;
+        });
+    }
+
+    /// Gives the bytes of a chunk to `sink`, which answers a Result<void>: checked before the
+    /// first of them goes out, in memory that depends on no file.
+    /// @errors as `read`; of the sink
+    template <class Sink>
+    Result<void> copy(const Location& location, Sink&& sink) {
+        auto bytes = read(location);
+        if (!bytes) return bytes.error();
+        return std::forward<Sink>(sink)(*bytes);
+    }
+
+    /// A record as it is stored, checked against its checksum, until the next call.
+    /// @param n below `index().records().size()`
+    /// @errors as `read`
+    Result<EncodedRecord> read_encoded(std::uint64_t n) noexcept {
+        return bobbin::detail::without_throwing(Operation::read, [&]() -> Result<EncodedRecord> {
+            if (n >= index_.records().size()) return Error{Errc::out_of_range, Operation::read};
+            if (auto loaded = load(n); !loaded) return loaded.error();
+            return *loaded_;
+        });
+    }
+
+    /// Reads all chunks and checks each. Calls `tell(location, error)` for each that is damaged, or
+    /// whose codec is not known.
+    /// @errors of the file, at once; `out_of_memory`
+    template <class Tell>
+    Result<void> verify(Tell&& tell) {
+        std::vector<Location> locations;
+        auto listed = bobbin::detail::without_throwing(Operation::verify, [&]() -> Result<void> {
+            locations.reserve(chunks());
+            for (std::size_t n = 0; n < chunks(); ++n) locations.push_back(chunk(n));
+            return {};
+        });
+        if (!listed) return listed;
+        std::ranges::sort(locations);
+        for (const auto& location : locations) {
+            const auto bytes = read(location);
+            if (bytes) continue;
+            if (bytes.error().kind() != ErrorKind::corrupt &&
+                !bytes.error().is(Errc::format_unknown))
+                return bytes.error();
+            tell(location, bytes.error());
+        }
+        return {};
+    }
+
+private:
+    static constexpr std::size_t window_size = std::size_t{1} << 20;
+
+    explicit PackReader(F file) noexcept : file_{std::move(file)} {}
+
+    Result<void> take_size() noexcept {
+        auto status = file_.status();
+        if (!status) return status.error();
+        size_ = status->size.value;
+        return {};
+    }
+
+    /// A file that ends early was longer when it was opened.
+    Result<void> read_exactly(MutableByteView to, std::uint64_t offset) const noexcept {
+        auto got = file_.read_at(to, offset);
+        if (!got) return got.error();
+        if (*got != to.size()) return Error{Errc::object_short, Operation::read};
+        return {};
+    }
+
+    Result<void> take_header(const PackReadOptions& options) noexcept {
+        std::array<std::byte, PackHeader::encoded_size> bytes{};
+        if (size_ < bytes.size()) return Error{Errc::pack_malformed, Operation::open};
+        if (auto got = read_exactly(bytes, 0); !got) return got;
+        auto header = PackHeader::decode(bytes);
+        if (!header) return header.error();
+        if (header->digest_format != D::format_id || header->digest_size != D::size)
+            return Error{Errc::format_unknown, Operation::open};
+        if (options.store && header->store != *options.store)
+            return Error{Errc::pack_foreign, Operation::open};
+        header_ = *header;
+        return {};
+    }
+
+    Result<PackTrailer> read_trailer() const noexcept {
+        std::array<std::byte, PackTrailer::encoded_size> bytes{};
+        if (size_ < PackHeader::encoded_size + bytes.size())
+            return Error{Errc::pack_unfinished, Operation::open};
+        if (auto got = read_exactly(bytes, size_ - bytes.size()); !got) return got.error();
+        return PackTrailer::decode(bytes, size_, D::size);
+    }
+
+    /// Brings a record into memory: head and stored bytes, which match their checksums.
+    Result<void> load(std::uint64_t n) {
+        if (loaded_ && loaded_number_ == n) return {};
+        loaded_.reset();
+        raw_.reset();
+        const auto& place = index_.records()[static_cast<std::size_t>(n)];
+        const auto size = static_cast<std::size_t>(place.shape.size(D::size));
+        if (buffer_.size() < size) buffer_.resize(size);
+        const auto bytes = MutableByteView{buffer_}.first(size);
+        if (auto got = read_exactly(bytes, place.offset); !got) return got;
+        auto head = RecordHead::decode(bytes, D::size);
+        if (!head) return head.error();
+        if (head->shape() != place.shape) return Error{Errc::pack_malformed, Operation::read};
+        const ByteView stored = bytes.subspan(head->size());
+        if (crc32c(stored) != head->stored_crc())
+            return Error{Errc::digest_mismatch, Operation::read};
+        loaded_.emplace(*head, stored);
+        loaded_number_ = n;
+        return {};
+    }
+
+    /// The raw bytes of the record that is loaded.
+    Result<ByteView> take_raw() {
+        if (raw_) return *raw_;
+        const auto& shape = loaded_->head.shape();
+        if (shape.codec == NoCodec::number) {
+            raw_ = loaded_->stored;
+        } else {
+            if (raw_buffer_.size() < shape.raw) raw_buffer_.resize(shape.raw);
+            const auto to = MutableByteView{raw_buffer_}.first(shape.raw);
+            if (auto done = codecs_.decompress(shape.codec, loaded_->stored, to); !done)
+                return done.error();
+            raw_ = to;
+        }
+        return *raw_;
+    }
+
+    /// Where the index begins, if it is whole; else the end of the file.
+    Result<std::uint64_t> end_of_records(ScanReport& report) {
+        auto trailer = read_trailer();
+        if (!trailer) {
+            if (trailer.error().domain == Domain::system) return trailer.error();
+            return size_;
+        }
+        std::uint32_t crc = 0;
+        auto summed = sum(trailer->index_offset, size_ - 4 - trailer->index_offset, crc);
+        if (!summed) return summed.error();
+        std::array<std::byte, 4> stored{};
+        if (auto got = read_exactly(stored, size_ - 4); !got) return got.error();
+        report.has_index = load_le<std::uint32_t>(stored.data()) == crc;
+        return report.has_index ? trailer->index_offset : size_;
+    }
+
+    Result<void> sum(std::uint64_t offset, std::uint64_t size, std::uint32_t& crc) {
+        buffer_.resize(std::max(buffer_.size(), window_size));
+        for (crc = 0; size != 0;) {
+            const auto part = MutableByteView{buffer_}.first(
+                static_cast<std::size_t>(std::min<std::uint64_t>(size, window_size)));
+            if (auto got = read_exactly(part, offset); !got) return got;
+            crc = crc32c(part, crc);
+            offset += part.size();
+            size -= part.size();
+        }
+        return {};
+    }
+
+    Result<void> scan_records(std::uint64_t at, std::uint64_t end, ChunkIndexBuilder& builder,
+                              ScanReport& report) {
+        std::vector<std::byte> window;  // heads only; `sum` reads what is stored
+        std::uint64_t window_at = 0;
+        const auto note = [&](std::uint64_t from, std::uint64_t to) {
+            if (from == to) return;
+            if (!report.damaged.empty() &&
+                report.damaged.back().offset + report.damaged.back().size == from)
+                report.damaged.back().size += to - from;
+            else
+                report.damaged.push_back({from, to - from});
+        };
+        std::vector<ChunkEntry> chunks;
+        auto lost_from = at;
+        while (at < end) {
+            // The window has a whole head where one can begin, or all that is left.
+            const auto needed = std::min<std::uint64_t>(RecordHead::largest_size, end - at);
+            if (window.empty() || at < window_at || at - window_at + needed > window.size()) {
+                window.resize(
+                    static_cast<std::size_t>(std::min<std::uint64_t>(window_size, end - at)));
+                if (auto got = read_exactly(window, at); !got) return got;
+                window_at = at;
+            }
+            const auto here = ByteView{window}.subspan(static_cast<std::size_t>(at - window_at));
+            const auto head = RecordHead::starts_here(here) ? RecordHead::decode(here, D::size)
+                                                            : Result<RecordHead>{Error{}};
+            if (!head) {
+                at += next_start(here);
+                continue;
+            }
+            note(lost_from, at);
+            const auto size = head->shape().size(D::size);
+            if (size > end - at) {  // cut off, and nothing follows
+                lost_from = at;
+                break;
+            }
+            const auto shape = head->shape();
+            const auto head_size = head->size();
+            chunks.clear();
+            head->for_each([&](const ChunkEntry& chunk) { chunks.push_back(chunk); });
+            std::uint32_t crc = 0;
+            if (auto summed = sum(at + head_size, shape.stored, crc); !summed) return summed;
+            if (crc == head->stored_crc()) {
+                builder.add({at, shape}, chunks);
+                ++report.records;
+                report.chunks += shape.chunks;
+            } else {
+                note(at, at + size);
+            }
+            at += size;
+            lost_from = at;
+        }
+        note(lost_from, end);
+        return {};
+    }
+
+    /// How far it is to where the next record may begin: at least 1.
+    static std::size_t next_start(ByteView bytes) noexcept {
+        const auto rest = bytes.subspan(1);
+        const auto found = std::ranges::search(rest, as_bytes("BPrc")).begin() - rest.begin();
+        const auto distance = static_cast<std::size_t>(found);
+        // The last three bytes may be the first of a mark that goes on behind them.
+        return distance < rest.size() || bytes.size() <= 4 ? 1 + distance : bytes.size() - 3;
+    }
+
+    F file_;
+    std::uint64_t size_ = 0;
+    PackHeader header_;
+    ChunkIndex index_;
+    Cs codecs_;
+    std::vector<std::byte> buffer_;        ///< the record that was loaded last
+    std::vector<std::byte> raw_buffer_;    ///< what was compressed in it
+    std::optional<EncodedRecord> loaded_;  ///< looks at `buffer_`
+    std::uint64_t loaded_number_ = 0;
+    std::optional<ByteView> raw_;  ///< looks at either
+};
+
+}  // namespace bobbin::pack
+
+#endif

@@ -1,0 +1,617 @@
+#include <bobbin/pack/pack_reader.hpp>
+
+#include "packs.hpp"
+
+#include <bobbin/fs/directory.hpp>
+#include <bobbin/fs/posix.hpp>
+#include <bobbin/testing/sim_fs.hpp>
+
+#include <temporary.hpp>
+
+#include <map>
+#include <set>
+
+using namespace bobbin;
+using namespace bobbin_tests;
+
+namespace {
+
+struct Contents {
+    Buffer pack;
+    std::map<pack::Key<Sha256>, Buffer> chunks;
+};
+
+/// A pack with all that there is: stored as it is, compressed either way, alone and in groups.
+Contents small_pack() {
+    Contents contents;
+    MemoryWriter<> writer{MemorySink{}, {.store = a_store}};
+    const auto note = [&](const Buffer& chunk) {
+        contents.chunks[digest_of<Sha256>(chunk)] = chunk;
+    };
+    const auto text = some_text(300, 1), noise = some_noise(40, 2);
+    for (const auto* chunk : {&text, &noise}) {
+        const auto added = writer.add(*chunk);
+        BOOST_REQUIRE(added);
+        BOOST_REQUIRE(added->second);
+        note(*chunk);
+    }
+    Buffer raw;
+    const std::vector<Buffer> small{some_text(50, 3), some_text(70, 4), some_text(1, 5)};
+    for (const auto& chunk : small) note(chunk);
+    const auto group = group_of<Sha256>(small, raw);
+    BOOST_REQUIRE(writer.add_group(group, raw));
+
+    Buffer other_raw, packed(1000);
+    const std::vector<Buffer> others{some_text(500, 6), some_text(30, 7)};
+    for (const auto& chunk : others) note(chunk);
+    const auto other_group = group_of<Sha256>(others, other_raw);
+    const auto size = Zstd{}.compress(other_raw, packed);
+    BOOST_REQUIRE(size);
+    BOOST_REQUIRE(writer.add_encoded(other_group, Zstd::number, ByteView{packed}.first(*size)));
+    BOOST_REQUIRE(writer.finish());
+    contents.pack = *writer.sink().bytes;
+    return contents;
+}
+
+template <class Reader>
+bool serves_only(Reader& reader, const std::map<pack::Key<Sha256>, Buffer>& chunks,
+                 std::size_t* good = nullptr) {
+    for (std::size_t n = 0; n < reader.chunks(); ++n) {
+        const auto location = reader.chunk(n);
+        const auto bytes = reader.read(location);
+        if (!bytes) {
+            if (bytes.error().kind() != ErrorKind::corrupt &&
+                !bytes.error().is(Errc::format_unknown))
+                return false;
+            continue;
+        }
+        if (good) ++*good;
+        const auto found = chunks.find(location.key);
+        if (found == chunks.end() || !std::ranges::equal(*bytes, found->second)) return false;
+    }
+    return true;
+}
+
+/// Whether anything is found wrong by opening and reading all.
+template <class D = Sha256>
+bool is_found(const Buffer& bytes) {
+    auto reader = MemoryReader<D>::open(MemoryFile{bytes}, {.store = a_store});
+    if (!reader) return reader.error().domain == Domain::bobbin;
+    std::size_t told = 0;
+    const auto verified = reader->verify([&](const auto&, const Error&) { ++told; });
+    return !verified || told != 0;
+}
+
+void fix_header(Buffer& bytes) { store_le(bytes.data() + 124, crc32c(ByteView{bytes}.first(124))); }
+/// As somebody would who knows the format.
+void fix_trailer(Buffer& bytes) {
+    const auto offset = load_le<std::uint64_t>(bytes.data() + bytes.size() - 64);
+    const auto size = bytes.size() - 4 - offset;
+    store_le(bytes.data() + bytes.size() - 4, crc32c(ByteView{bytes}.subspan(offset, size)));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pack_pack_reader)
+
+BOOST_AUTO_TEST_CASE(reads_what_was_written) {
+    const auto contents = small_pack();
+    auto reader = MemoryReader<>::open(MemoryFile{contents.pack}, {.store = a_store});
+    BOOST_REQUIRE(reader);
+    BOOST_TEST((reader->header().store == a_store));
+    BOOST_TEST((reader->header().digest_format == Sha256::format_id));
+    BOOST_TEST(reader->chunks() == contents.chunks.size());
+    BOOST_TEST(reader->index().records().size() == 4U);
+    const std::uint8_t codecs[] = {Lz4::number, NoCodec::number, Lz4::number, Zstd::number};
+    for (std::size_t n = 0; n < 4; ++n)
+        BOOST_TEST(reader->index().records()[n].shape.codec == codecs[n]);
+    std::size_t good = 0;
+    BOOST_TEST(serves_only(*reader, contents.chunks, &good));
+    BOOST_TEST(good == contents.chunks.size());
+    for (const auto& [key, chunk] : contents.chunks) {
+        const auto location = reader->find(key);
+        BOOST_REQUIRE(location.has_value());
+        BOOST_TEST(reader->contains(key));
+        BOOST_TEST(location->place.length == chunk.size());
+        Buffer copied;
+        const auto done = reader->copy(*location, [&](ByteView bytes) -> Result<void> {
+            copied.assign(bytes.begin(), bytes.end());
+            return {};
+        });
+        BOOST_TEST(done.has_value());
+        BOOST_TEST((copied == chunk));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_there_is_no_error) {
+    const auto contents = small_pack();
+    auto reader = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(reader);
+    BOOST_TEST(!reader->find(digest_of<Sha256>(as_bytes("absent"))).has_value());
+    pack::Key<Sha256> low{}, high{};
+    high.fill(std::byte{0xff});
+    BOOST_TEST((!reader->contains(low) && !reader->contains(high)));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_the_sink_comes_back) {
+    const auto contents = small_pack();
+    auto reader = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(reader);
+    const auto done = reader->copy(reader->chunk(0), [](ByteView) -> Result<void> {
+        return Error::system(ENOSPC, Operation::write);
+    });
+    BOOST_REQUIRE(!done);
+    BOOST_TEST(done.error().is_errno(ENOSPC));
+}
+
+// Random packs of all codecs, on a simulated file system.
+template <class C, class D>
+void check_random_pack(std::uint64_t seed) {
+    bobbin::testing::detail::Random random{seed};
+    bobbin::testing::SimFs fs;
+    auto directory =
+        FsDirectory<bobbin::testing::SimFs>::open("/packs", RootMode::create_if_missing, fs);
+    BOOST_REQUIRE(directory);
+    auto file = directory->create(ObjectId{1});
+    BOOST_REQUIRE(file);
+    std::map<pack::Key<D>, Buffer> chunks;
+    {
+        pack::PackWriter<D, C, decltype(pack::append_to(*file))> writer{pack::append_to(*file), {}};
+        for (int n = 0; n < 60; ++n) {
+            Buffer raw;
+            std::vector<Buffer> parts;
+            for (auto count = 1 + random() % 5; count > 0; --count) {
+                const auto size =
+                    static_cast<std::size_t>(1 + random() % (random() % 4 == 0 ? 70'000 : 500));
+                parts.push_back(random() % 2 == 0 ? some_text(size, random())
+                                                  : some_noise(size, random()));
+            }
+            if (std::ranges::any_of(
+                    parts, [&](const Buffer& part) { return chunks.contains(digest_of<D>(part)); }))
+                continue;
+            const auto group = group_of<D>(parts, raw);
+            const auto added = writer.add_group(group, raw);
+            if (!added) {  // the same byte twice
+                BOOST_REQUIRE(added.error().is(Errc::invalid_argument));
+                continue;
+            }
+            for (const auto& part : parts) chunks[digest_of<D>(part)] = part;
+        }
+        BOOST_REQUIRE(writer.finish());
+        BOOST_TEST(writer.size().value == file->size().value);
+        BOOST_TEST(writer.chunks() == chunks.size());
+    }
+    BOOST_REQUIRE(file->close());
+    auto again = directory->open(ObjectId{1});
+    BOOST_REQUIRE(again);
+    using Reader = pack::PackReader<File<bobbin::testing::SimFs>, D, Known>;
+    auto reader = Reader::open(std::move(*again));
+    BOOST_REQUIRE(reader);
+    BOOST_TEST(reader->chunks() == chunks.size());
+    for (const auto& [key, chunk] : chunks) {
+        const auto location = reader->find(key);
+        BOOST_REQUIRE(location.has_value());
+        const auto bytes = reader->read(*location);
+        BOOST_REQUIRE(bytes);
+        BOOST_TEST(std::ranges::equal(*bytes, chunk));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(random_packs_come_back) {
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+        check_random_pack<NoCodec, Sha256>(seed);
+        check_random_pack<Lz4, Sha256>(seed);
+        check_random_pack<Zstd, Sha256>(seed);
+        check_random_pack<Lz4, Xxh3>(seed);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_flipped_bit_is_found_and_never_served) {
+    const auto contents = small_pack();
+    BOOST_REQUIRE(!is_found(contents.pack));
+    for (std::size_t at = 0; at < contents.pack.size(); ++at)
+        for (const unsigned flip : {0x01U, 0x80U, 0xffU}) {
+            auto bent = contents.pack;
+            bent[at] ^= static_cast<std::byte>(flip);
+            BOOST_TEST(is_found(bent), "byte " << at << " by " << flip);
+            if (auto reader = MemoryReader<>::open(MemoryFile{bent}))
+                BOOST_TEST(serves_only(*reader, contents.chunks), "byte " << at);
+            pack::ScanReport report;
+            if (auto reader = MemoryReader<>::scan(MemoryFile{bent}, report))
+                BOOST_TEST(serves_only(*reader, contents.chunks), "scan, byte " << at);
+        }
+}
+
+BOOST_AUTO_TEST_CASE(every_truncation_is_found) {
+    const auto contents = small_pack();
+    for (std::size_t size = 0; size < contents.pack.size(); ++size) {
+        const Buffer cut(contents.pack.begin(),
+                         contents.pack.begin() + static_cast<std::ptrdiff_t>(size));
+        const auto reader = MemoryReader<>::open(MemoryFile{cut});
+        BOOST_REQUIRE(!reader);
+        BOOST_TEST(
+            (reader.error().is(Errc::pack_unfinished) || reader.error().is(Errc::pack_malformed)));
+        BOOST_TEST(reader.error().is(Errc::pack_malformed) == (size < 128), size);
+    }
+    auto longer = contents.pack;
+    longer.push_back(std::byte{0});
+    BOOST_TEST(is_found(longer));
+}
+
+BOOST_AUTO_TEST_CASE(other_formats_are_told_from_damage) {
+    const auto contents = small_pack();
+    const auto answer = [&](std::size_t at, unsigned value) {
+        auto bent = contents.pack;
+        bent[at] = static_cast<std::byte>(value);
+        fix_header(bent);
+        pack::ScanReport report;
+        const auto scanned = MemoryReader<>::scan(MemoryFile{bent}, report);
+        const auto opened = MemoryReader<>::open(MemoryFile{bent});
+        BOOST_REQUIRE(!opened);
+        if (opened.error().is(Errc::format_unknown))
+            BOOST_TEST((!scanned && scanned.error().is(Errc::format_unknown)));
+        return opened.error();
+    };
+    BOOST_TEST(answer(8, 2).is(Errc::format_unknown));   // version
+    BOOST_TEST(answer(12, 1).is(Errc::format_unknown));  // a flag
+    BOOST_TEST(answer(15, 0x80).is(Errc::format_unknown));
+    BOOST_TEST(answer(40, 1).is(Errc::format_unknown));    // a key
+    BOOST_TEST(answer(48, 'm').is(Errc::format_unknown));  // another digest
+    BOOST_TEST(answer(64, 16).is(Errc::format_unknown));
+    BOOST_TEST(answer(64, 15).is(Errc::pack_malformed));
+    BOOST_TEST(answer(64, 33).is(Errc::pack_malformed));
+    BOOST_TEST(answer(63, 1).is(Errc::pack_malformed));
+    BOOST_TEST(answer(100, 1).is(Errc::pack_malformed));
+    BOOST_TEST(answer(0, 'b').is(Errc::pack_malformed));
+
+    const auto foreign = MemoryReader<>::open(MemoryFile{contents.pack}, {.store = Uuid{}});
+    BOOST_TEST((!foreign && foreign.error().is(Errc::pack_foreign)));
+    const auto other = MemoryReader<Xxh3>::open(MemoryFile{contents.pack});
+    BOOST_TEST((!other && other.error().is(Errc::format_unknown)));
+    const auto large = MemoryReader<>::open(MemoryFile{contents.pack}, {.largest_index = 100_B});
+    BOOST_TEST((!large && large.error().is(Errc::not_supported)));
+}
+
+// What a checksum can't see, because it was made to fit.
+BOOST_AUTO_TEST_CASE(hostile_trailers_are_refused) {
+    const auto contents = small_pack();
+    const auto trailer = contents.pack.size() - 64;
+    const auto refused = [&](std::size_t field, std::uint64_t value) {
+        auto bent = contents.pack;
+        store_le(bent.data() + trailer + 8 * field, value);
+        const auto reader = MemoryReader<>::open(MemoryFile{bent});
+        return !reader && reader.error().is(Errc::pack_malformed);
+    };
+    const auto right = load_le<std::uint64_t>(contents.pack.data() + trailer);
+    for (std::size_t field = 0; field < 4; ++field)
+        for (const std::uint64_t value :
+             {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{127}, right - 1, right + 1,
+              std::uint64_t{contents.pack.size()}, std::uint64_t{1} << 32, std::uint64_t{1} << 60,
+              UINT64_MAX / 12, UINT64_MAX / 48, UINT64_MAX - 63, UINT64_MAX})
+            BOOST_TEST(refused(field, value), field << ": " << value);
+    auto flagged = contents.pack;
+    flagged[trailer + 32] = std::byte{1};
+    fix_trailer(flagged);
+    const auto reader = MemoryReader<>::open(MemoryFile{flagged});
+    BOOST_TEST((!reader && reader.error().is(Errc::format_unknown)));
+}
+
+BOOST_AUTO_TEST_CASE(hostile_indexes_are_refused) {
+    const auto contents = small_pack();
+    const auto offset = load_le<std::uint64_t>(contents.pack.data() + contents.pack.size() - 64);
+    const std::size_t fan_out = offset + 4 * 12, chunks = fan_out + 2048;
+    const auto bend = [&](auto&& change) {
+        auto bent = contents.pack;
+        change(bent.data());
+        fix_trailer(bent);
+        return MemoryReader<>::open(MemoryFile{bent});
+    };
+    const auto refused = [&](auto&& change, Errc why = Errc::pack_malformed) {
+        const auto reader = bend(change);
+        return !reader && reader.error().is(why);
+    };
+    const auto put32 = [&](std::size_t at, std::uint32_t value) {
+        return [=](std::byte* bytes) { store_le(bytes + at, value); };
+    };
+    const auto put64 = [&](std::size_t at, std::uint64_t value) {
+        return [=](std::byte* bytes) { store_le(bytes + at, value); };
+    };
+    BOOST_REQUIRE(bend([](std::byte*) {}).has_value());
+    // Records: lengths, counts, and that they end where the index begins.
+    for (const std::uint32_t value : {0U, 1U, 301U, 1U << 24, UINT32_MAX}) {
+        BOOST_TEST(refused(put32(offset, value)), "raw " << value);
+        BOOST_TEST(refused(put32(offset + 4, value)), "stored " << value);
+    }
+    BOOST_TEST(refused(put32(offset + 8, 0)));  // no chunks
+    BOOST_TEST(refused(put32(offset + 8, 1025)));
+    BOOST_TEST(refused(put32(offset + 8, 1 | 1U << 24), Errc::format_unknown));
+    BOOST_TEST(refused(put32(offset + 8, 1 | 0U << 16)));  // stored as it is, and yet shorter
+    // Fan-out: falling, too high, and other than the keys.
+    BOOST_TEST(refused(put64(fan_out, 1)));
+    BOOST_TEST(refused(put64(fan_out + 8 * 255, 6)));
+    BOOST_TEST(refused(put64(fan_out + 8 * 255, UINT64_MAX)));
+    BOOST_TEST(refused(put64(fan_out + 8 * 128, UINT64_MAX)));
+    // Chunks: record, begin, length.
+    for (const std::uint64_t value : {std::uint64_t{4}, std::uint64_t{1} << 32, UINT64_MAX})
+        BOOST_TEST(refused(put64(chunks + 32, value)));
+    for (const std::uint32_t value : {1U << 24, UINT32_MAX}) {
+        BOOST_TEST(refused(put32(chunks + 40, value)));
+        BOOST_TEST(refused(put32(chunks + 44, value)));
+    }
+    BOOST_TEST(refused(put32(chunks + 44, 0)));
+    // The order of keys, and a key that is there twice.
+    BOOST_TEST(refused([&](std::byte* bytes) {
+        std::swap_ranges(bytes + chunks, bytes + chunks + 48, bytes + chunks + 48);
+    }));
+    BOOST_TEST(
+        refused([&](std::byte* bytes) { std::copy_n(bytes + chunks, 48, bytes + chunks + 48); }));
+}
+
+// Two chunks of one length that have changed places in the index: a checksum that was made to fit
+// hides it from opening, and reading must not believe it.
+BOOST_AUTO_TEST_CASE(swapped_places_are_never_served) {
+    MemoryWriter<NoCodec> writer{MemorySink{}, {}};
+    for (std::uint64_t seed = 0; seed < 2; ++seed) BOOST_REQUIRE(writer.add(some_noise(100, seed)));
+    BOOST_REQUIRE(writer.finish());
+    auto bytes = *writer.sink().bytes;
+    const auto offset = load_le<std::uint64_t>(bytes.data() + bytes.size() - 64);
+    auto* const entries = bytes.data() + offset + 2 * 12 + 2048;
+    std::swap_ranges(entries + 32, entries + 48, entries + 48 + 32);
+    fix_trailer(bytes);
+    auto reader = MemoryReader<>::open(MemoryFile{bytes});
+    BOOST_REQUIRE(reader);
+    for (std::size_t n = 0; n < 2; ++n) {
+        const auto got = reader->read(reader->chunk(n));
+        BOOST_REQUIRE(!got);
+        BOOST_TEST(got.error().is(Errc::pack_malformed));
+    }
+}
+
+// Checksums that fit, and bytes that are another chunk's: the digest decides.
+BOOST_AUTO_TEST_CASE(other_bytes_under_a_key_are_never_served) {
+    MemoryWriter<NoCodec> writer{MemorySink{}, {}};
+    const auto key = digest_of<Sha256>(as_bytes("right"));
+    BOOST_REQUIRE(writer.add_new(key, as_bytes("wrong")));
+    BOOST_REQUIRE(writer.finish());
+    auto reader = MemoryReader<>::open(MemoryFile{*writer.sink().bytes});
+    BOOST_REQUIRE(reader);
+    const auto got = reader->read(*reader->find(key));
+    BOOST_REQUIRE(!got);
+    BOOST_TEST(got.error().is(Errc::digest_mismatch));
+}
+
+// What claims to grow to 16 MiB, and is no such thing.
+BOOST_AUTO_TEST_CASE(compressed_bytes_that_are_none_are_damage) {
+    MemoryWriter<Lz4> writer{MemorySink{}, {}};
+    const pack::NewChunk<Sha256> chunk{digest_of<Sha256>(as_bytes("x")), pack::largest_record};
+    const auto noise = some_noise(300, 3);
+    for (const std::uint8_t codec : {Lz4::number, Zstd::number}) {
+        auto named = chunk;
+        named.key[0] = static_cast<std::byte>(codec);
+        BOOST_REQUIRE(writer.add_encoded({&named, 1}, codec, noise));
+    }
+    auto unknown = chunk;
+    unknown.key[0] = std::byte{200};
+    BOOST_REQUIRE(writer.add_encoded({&unknown, 1}, 200, noise));
+    BOOST_REQUIRE(writer.finish());
+    auto reader = MemoryReader<>::open(MemoryFile{*writer.sink().bytes});
+    BOOST_REQUIRE(reader);
+    std::size_t damaged = 0, unreadable = 0;
+    BOOST_REQUIRE(reader->verify([&](const auto&, const Error& error) {
+        damaged += error.is(Errc::compressed_malformed);
+        unreadable += error.is(Errc::format_unknown);
+    }));
+    BOOST_TEST(damaged == 2U);
+    BOOST_TEST(unreadable == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_the_disk_is_not_damage) {
+    const auto contents = small_pack();
+    for (std::uint64_t from = 0; from <= contents.pack.size(); ++from) {
+        const MemoryFile file{contents.pack, from};
+        auto reader = MemoryReader<>::open(file);
+        pack::ScanReport report;
+        const auto scanned = MemoryReader<>::scan(file, report);
+        if (from < contents.pack.size()) {
+            BOOST_REQUIRE((!reader && !scanned));
+            BOOST_TEST((reader.error().is_errno(EIO) && scanned.error().is_errno(EIO)));
+        } else {
+            BOOST_TEST((reader.has_value() && scanned.has_value()));
+        }
+    }
+    // And where it comes later.
+    struct Fading : MemoryFile {
+        std::shared_ptr<bool> fails = std::make_shared<bool>(false);
+        Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
+            if (*fails) return Error::system(EIO, Operation::read);
+            return MemoryFile::read_at(to, offset);
+        }
+    };
+    Fading file;
+    file.bytes = contents.pack;
+    const auto fails = file.fails;
+    auto reader = pack::PackReader<Fading, Sha256, Known>::open(file);
+    BOOST_REQUIRE(reader);
+    *fails = true;
+    BOOST_TEST(reader->read(reader->chunk(0)).error().is_errno(EIO));
+    BOOST_TEST(reader->verify([](const auto&, const Error&) {}).error().is_errno(EIO));
+    *fails = false;
+    BOOST_TEST(reader->read(reader->chunk(0)).has_value());
+}
+
+// Cut off behind our back: damage, not a crash.
+BOOST_AUTO_TEST_CASE(a_file_that_shrinks_is_short) {
+    const auto contents = small_pack();
+    const auto shared = std::make_shared<Buffer>(contents.pack);
+    struct Shrinking {
+        std::shared_ptr<Buffer> bytes;
+        Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
+            return MemoryFile{*bytes}.read_at(to, offset);
+        }
+        Result<FileStatus> status() const noexcept { return MemoryFile{*bytes}.status(); }
+    };
+    auto reader = pack::PackReader<Shrinking, Sha256, Known>::open(Shrinking{shared});
+    BOOST_REQUIRE(reader);
+    shared->resize(140);
+    std::size_t told = 0;
+    BOOST_REQUIRE(reader->verify(
+        [&](const auto&, const Error& error) { told += error.is(Errc::object_short); }));
+    BOOST_TEST(told == contents.chunks.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_location_of_another_pack_is_refused) {
+    const auto contents = small_pack();
+    auto reader = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(reader);
+    auto location = reader->chunk(0);
+    location.place.record = 4;
+    BOOST_TEST(reader->read(location).error().is(Errc::out_of_range));
+    location.place.record = UINT64_MAX;
+    BOOST_TEST(reader->read(location).error().is(Errc::out_of_range));
+    location = reader->chunk(0);
+    location.place.begin += 1;
+    BOOST_TEST(reader->read(location).error().is(Errc::pack_malformed));
+    BOOST_TEST(reader->read_encoded(4).error().is(Errc::out_of_range));
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_finds_what_the_index_has) {
+    const auto contents = small_pack();
+    auto opened = MemoryReader<>::open(MemoryFile{contents.pack});
+    pack::ScanReport report;
+    auto scanned = MemoryReader<>::scan(MemoryFile{contents.pack}, report, {.store = a_store});
+    BOOST_REQUIRE((opened && scanned));
+    BOOST_TEST((report.has_index && report.has_header && report.damaged.empty()));
+    BOOST_TEST(report.records == 4U);
+    BOOST_TEST(report.chunks == contents.chunks.size());
+    BOOST_REQUIRE(scanned->chunks() == opened->chunks());
+    for (std::size_t n = 0; n < opened->chunks(); ++n)
+        BOOST_TEST((scanned->chunk(n) == opened->chunk(n)));
+    std::size_t good = 0;
+    BOOST_TEST(serves_only(*scanned, contents.chunks, &good));
+    BOOST_TEST(good == contents.chunks.size());
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_saves_what_is_whole) {
+    const auto contents = small_pack();
+    auto opened = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(opened);
+    const auto records = opened->index().records();
+    const auto end = load_le<std::uint64_t>(contents.pack.data() + contents.pack.size() - 64);
+    for (std::size_t at = 0; at < contents.pack.size(); ++at) {
+        auto bent = contents.pack;
+        bent[at] ^= std::byte{0x40};
+        pack::ScanReport report;
+        auto reader = MemoryReader<>::scan(MemoryFile{bent}, report);
+        if (!reader) {  // a version or a flag can't be told from a damaged one without its checksum
+            BOOST_ERROR("byte " << at);
+            continue;
+        }
+        std::size_t hit = 0;
+        for (std::size_t n = 0; n < records.size(); ++n)
+            if (at >= records[n].offset && at < records[n].offset + records[n].shape.size(32))
+                hit = n + 1;
+        BOOST_TEST(report.records == (hit != 0 ? 3U : 4U), "byte " << at);
+        BOOST_TEST(report.has_header == (at >= 128), "byte " << at);
+        BOOST_TEST(report.has_index == (at < end), "byte " << at);
+        const auto lost = hit != 0 ? records[hit - 1].shape.chunks : 0U;
+        BOOST_TEST(reader->chunks() == contents.chunks.size() - lost);
+        if (hit != 0) {
+            const auto& record = records[hit - 1];
+            BOOST_REQUIRE(report.damaged.size() == 1);
+            BOOST_TEST(
+                (report.damaged[0] == pack::DamagedRange{record.offset, record.shape.size(32)}));
+        }
+        std::size_t good = 0;
+        BOOST_TEST(serves_only(*reader, contents.chunks, &good));
+        BOOST_TEST(good == reader->chunks());
+    }
+}
+
+// As a crash leaves it: without an index, and cut off anywhere.
+BOOST_AUTO_TEST_CASE(a_scan_takes_up_what_was_cut_off) {
+    const auto contents = small_pack();
+    auto opened = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(opened);
+    const auto records = opened->index().records();
+    for (std::size_t size = 0; size < contents.pack.size(); ++size) {
+        const Buffer cut(contents.pack.begin(),
+                         contents.pack.begin() + static_cast<std::ptrdiff_t>(size));
+        std::uint64_t whole = 0;
+        for (const auto& record : records) whole += record.offset + record.shape.size(32) <= size;
+        pack::ScanReport report;
+        auto reader = MemoryReader<>::scan(MemoryFile{cut}, report);
+        BOOST_TEST(report.records == whole, size);
+        if (whole == 0)
+            BOOST_TEST((!reader && reader.error().is(Errc::pack_empty)));
+        else
+            BOOST_TEST((reader && serves_only(*reader, contents.chunks)));
+    }
+}
+
+// A scan that must look for the next record, across the edges of what it reads at once.
+BOOST_AUTO_TEST_CASE(a_scan_finds_its_way_through_noise) {
+    const auto contents = small_pack();
+    const auto end = load_le<std::uint64_t>(contents.pack.data() + contents.pack.size() - 64);
+    const Buffer records(contents.pack.begin() + 128,
+                         contents.pack.begin() + static_cast<std::ptrdiff_t>(end));
+    bobbin::testing::detail::Random random{9};
+    for (int round = 0; round < 30; ++round) {
+        Buffer bytes(contents.pack.begin(), contents.pack.begin() + 128);
+        const auto noise = [&](std::size_t size) {
+            auto more = some_noise(size, random());
+            // Beginnings that are none.
+            for (std::size_t n = 0; n + 4 < more.size(); n += 997)
+                std::ranges::copy(as_bytes("BPrc"), more.begin() + static_cast<std::ptrdiff_t>(n));
+            bytes.insert(bytes.end(), more.begin(), more.end());
+        };
+        noise((1U << 20) - 140 + static_cast<std::size_t>(random() % 40));
+        bytes.insert(bytes.end(), records.begin(), records.end());
+        noise(static_cast<std::size_t>(random() % 5000));
+        bytes.insert(bytes.end(), records.begin(), records.end());
+        pack::ScanReport report;
+        auto reader = MemoryReader<>::scan(MemoryFile{bytes}, report);
+        BOOST_REQUIRE(reader);
+        BOOST_TEST(report.records == 8U);
+        BOOST_TEST(reader->chunks() == contents.chunks.size());  // the first copy of each
+        std::size_t good = 0;
+        BOOST_TEST(serves_only(*reader, contents.chunks, &good));
+        BOOST_TEST(good == contents.chunks.size());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(records_move_to_another_pack_as_they_are) {
+    const auto contents = small_pack();
+    auto reader = MemoryReader<>::open(MemoryFile{contents.pack});
+    BOOST_REQUIRE(reader);
+    MemoryWriter<> writer{MemorySink{}, {.store = a_store}};
+    for (std::uint64_t n = 0; n < reader->index().records().size(); ++n) {
+        const auto record = reader->read_encoded(n);
+        BOOST_REQUIRE(record);
+        std::vector<pack::NewChunk<Sha256>> chunks;
+        record->head.for_each([&](const pack::ChunkEntry& chunk) {
+            auto& added = chunks.emplace_back();
+            std::ranges::copy(chunk.key, added.key.begin());
+            added.length = chunk.length;
+        });
+        BOOST_REQUIRE(writer.add_encoded(chunks, record->head.shape().codec, record->stored));
+    }
+    BOOST_REQUIRE(writer.finish());
+    BOOST_TEST((*writer.sink().bytes == contents.pack));
+}
+
+BOOST_AUTO_TEST_CASE(on_a_real_file) {
+    const auto contents = small_pack();
+    const TemporaryDirectory place;
+    auto directory = PosixDirectory::open(place.path());
+    BOOST_REQUIRE(directory);
+    auto file = directory->create(ObjectId{7});
+    BOOST_REQUIRE(file);
+    BOOST_REQUIRE(pack::append_to(*file)(contents.pack, {}));
+    auto again = directory->open(ObjectId{7});
+    BOOST_REQUIRE(again);
+    auto reader = pack::PackReader<PosixFile, Sha256, Known>::open(std::move(*again));
+    BOOST_REQUIRE(reader);
+    BOOST_TEST(serves_only(*reader, contents.chunks));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
