@@ -318,7 +318,8 @@ private:
     }
 
     Result<void> sum(std::uint64_t offset, std::uint64_t size, std::uint32_t& crc) {
-        buffer_.resize(std::max(buffer_.size(), window_size));
+        const auto window = static_cast<std::size_t>(std::min<std::uint64_t>(size, window_size));
+        if (buffer_.size() < window) buffer_.resize(window);
         for (crc = 0; size != 0;) {
             const auto part = MutableByteView{buffer_}.first(
                 static_cast<std::size_t>(std::min<std::uint64_t>(size, window_size)));
