@@ -2,10 +2,16 @@
 #ifndef BOBBIN_TESTS_FUZZ_TARGETS_HPP
 #define BOBBIN_TESTS_FUZZ_TARGETS_HPP
 
+#include <bobbin/codec/lz4.hpp>
+#include <bobbin/codec/none.hpp>
+#include <bobbin/codec/zstd.hpp>
+#include <bobbin/digest/xxh3.hpp>
 #include <bobbin/index/video.hpp>
 #include <bobbin/media/mp4_builder.hpp>
 #include <bobbin/media/nal.hpp>
 #include <bobbin/media/sample_converter.hpp>
+#include <bobbin/pack/pack_reader.hpp>
+#include <bobbin/pack/pack_writer.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -114,12 +120,116 @@ inline void sample_entry(ByteView input) {
     promise(initialization_segment(*entry).has_value());
 }
 
+/// A pack in memory.
+struct MemoryFile {
+    ByteView bytes;
+    Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
+        if (offset >= bytes.size()) return std::size_t{0};
+        const auto size = std::min<std::size_t>(to.size(), bytes.size() - static_cast<std::size_t>(offset));
+        std::ranges::copy(bytes.subspan(static_cast<std::size_t>(offset), size), to.begin());
+        return size;
+    }
+    Result<FileStatus> status() const noexcept { return FileStatus{Bytes{bytes.size()}, true, false, 1}; }
+};
+using Known = Codecs<NoCodec, Lz4, Zstd>;
+using FuzzedPack = bobbin::pack::PackReader<MemoryFile, Xxh3, Known>;
+
+/// Makes the checksums fit, as somebody would who knows the format.
+inline void seal(std::vector<std::byte>& pack) {
+    const auto crc = [&](std::size_t from, std::size_t to) {
+        store_le(pack.data() + to, crc32c(ByteView{pack}.subspan(from, to - from)));
+    };
+    if (pack.size() < 128 + 64) return;
+    crc(0, 124);
+    const auto index = load_le<std::uint64_t>(pack.data() + pack.size() - 64);
+    const auto end = index <= pack.size() - 64 ? static_cast<std::size_t>(index) : pack.size();
+    for (std::size_t at = 128; at < end;) {
+        const auto shape = bobbin::pack::RecordHead::decode_shape(ByteView{pack}.first(end).subspan(at));
+        if (!shape || shape->size(Xxh3::size) > end - at) break;
+        const auto stored = at + shape->head_size(Xxh3::size);
+        store_le(pack.data() + at + 16, crc32c(ByteView{pack}.subspan(stored, shape->stored)));
+        crc(at, stored - 4);
+        at = stored + shape->stored;
+    }
+    if (end != pack.size()) crc(end, pack.size() - 4);
+}
+
+/// What a pack serves has its digest; one that is right all through is written again as it was.
+inline void check_pack(FuzzedPack& reader, bool is_opened, ByteView bytes) {
+    using Chunk = bobbin::pack::NewChunk<Xxh3>;
+    std::size_t wrong = 0;
+    promise(reader.verify([&](const auto&, const Error&) { ++wrong; }).has_value());
+    for (std::size_t n = 0; n < reader.chunks(); ++n) {
+        const auto location = reader.chunk(n);
+        promise(n == 0 || reader.chunk(n - 1).key < location.key);
+        promise(reader.find(location.key) == location);
+        if (const auto got = reader.read(location); got) promise(digest_of<Xxh3>(*got) == location.key);
+    }
+    if (wrong != 0 || !is_opened) return;
+    std::vector<std::byte> again;
+    const auto sink = [&](ByteView part, bobbin::pack::PackIndex::Record) -> Result<void> {
+        again.insert(again.end(), part.begin(), part.end());
+        return {};
+    };
+    bobbin::pack::PackWriter<Xxh3, NoCodec, decltype(sink)> writer{sink, {.store = reader.header().store, .size = Bytes{UINT64_MAX}}};
+    std::vector<Chunk> chunks;
+    for (std::uint64_t n = 0; n < reader.index().records().size(); ++n) {
+        const auto record = reader.read_encoded(n);
+        promise(record.has_value());
+        chunks.clear();
+        record->head.for_each([&](const bobbin::pack::ChunkEntry& entry) {
+            auto& chunk = chunks.emplace_back(Chunk{{}, entry.length});
+            std::ranges::copy(entry.key, chunk.key.begin());
+        });
+        promise(writer.add_encoded(chunks, record->head.shape().codec, record->stored).has_value());
+    }
+    promise(writer.finish().has_value() && std::ranges::equal(again, bytes));
+}
+
+/// Any bytes are a pack, or an error; the first says whether their checksums are made to fit.
+inline void pack(ByteView input) {
+    if (input.empty()) return;
+    std::vector<std::byte> bytes{input.begin() + 1, input.end()};
+    if (std::to_integer<int>(input[0]) % 2 == 1) seal(bytes);
+    if (auto reader = FuzzedPack::open(MemoryFile{bytes})) check_pack(*reader, true, bytes);
+    bobbin::pack::ScanReport report;
+    auto scanned = FuzzedPack::scan(MemoryFile{bytes}, report);
+    std::uint64_t end = 0;
+    for (const auto& range : report.damaged) {
+        promise(range.size != 0 && range.offset >= end && range.offset + range.size <= bytes.size());
+        end = range.offset + range.size + 1;
+    }
+    if (scanned) check_pack(*scanned, false, bytes);
+}
+
+/// Any bytes are the counts of a pack, or an error; counts that are right are counted on.
+inline void pack_index(ByteView input) {
+    using bobbin::pack::PackIndex;
+    const auto size = input.size() < 48 ? 0 : load_le<std::uint64_t>(input.data() + input.size() / 48 * 48 - 48);
+    const auto counts = PackIndex::count(input, Bytes{size});
+    if (!counts) return;
+    promise(input.size() % 48 == 0 && counts->bytes == size && counts->chunks >= counts->records);
+    promise(!PackIndex::count(input, Bytes{size + 1}));
+}
+
+/// Any bytes decompress to as many as are asked for, or to an error. The first three say which codec,
+/// and how many.
+inline void codec(ByteView input) {
+    if (input.size() < 3) return;
+    std::vector<std::byte> raw(std::size_t{load_le<std::uint16_t>(input.data() + 1)} * 4);
+    const std::vector<std::byte> packed{input.begin() + 3, input.end()};  // of its own length
+    Known codecs;
+    const auto done = codecs.decompress(static_cast<std::uint8_t>(std::to_integer<unsigned>(input[0]) % 4), packed, raw);
+    promise(done || done.error().is(Errc::compressed_malformed) || done.error().is(Errc::format_unknown));
+}
+
 struct Target {
     const char* name;
     void (*run)(ByteView);
 };
 inline constexpr Target targets[] = {
-    {"video_index", video_index}, {"mp4", mp4}, {"samples", samples}, {"sample_entry", sample_entry}};
+    {"video_index", video_index}, {"mp4", mp4}, {"samples", samples}, {"sample_entry", sample_entry},
+    {"pack", pack}, {"pack_index", pack_index}, {"codec", codec}};
 
 }  // namespace bobbin_fuzz
 
