@@ -1,0 +1,149 @@
+#include <bobbin/pack/pack_set.hpp>
+
+#include "packs.hpp"
+
+#include <map>
+#include <set>
+
+using namespace bobbin;
+using namespace bobbin_tests;
+
+namespace {
+
+using Key = pack::Key<Sha256>;
+
+struct Chunk {
+    Key key;
+    std::uint32_t length = 1;
+};
+
+Key random_key(bobbin::testing::detail::Random& random) {
+    Key key;
+    for (std::size_t n = 0; n < key.size(); n += 8) store_le(key.data() + n, random());
+    return key;
+}
+
+pack::ChunkIndex index_of(const std::vector<Key>& keys) {
+    pack::ChunkIndexBuilder builder{32};
+    for (const auto& key : keys) {
+        const Chunk chunk[] = {{key}};
+        builder.add({128, {1, 1, 1, 0, 0}}, chunk);
+    }
+    return builder.build();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pack_pack_set)
+
+BOOST_AUTO_TEST_CASE(an_empty_set_has_nothing) {
+    pack::PackSet<Sha256> set;
+    BOOST_TEST((!set.contains(Key{}) && !set.find(Key{}) && set.size() == 0));
+    BOOST_TEST(set.merge().has_value());
+    std::size_t asked = 0;
+    const Key keys[3] = {};
+    set.find_each(keys, [&](std::size_t n, const auto& found) { asked += n == asked && !found; });
+    BOOST_TEST(asked == 3U);
+    set.find_each({}, [&](std::size_t, const auto&) { ++asked; });
+    BOOST_TEST(asked == 3U);
+}
+
+// Against a map, at each size, with packs that share chunks, before and after merging.
+BOOST_AUTO_TEST_CASE(finds_what_a_map_finds) {
+    bobbin::testing::detail::Random random{4};
+    for (int round = 0; round < 5; ++round) {
+        std::map<ObjectId, pack::ChunkIndex> packs;
+        std::map<Key, std::set<ObjectId>> all;
+        pack::PackSet<Sha256> set;
+        std::uint64_t copies = 0;
+        for (std::uint64_t id = 1; id <= 40; ++id) {
+            std::set<Key> keys;
+            for (auto left = random() % (id % 7 == 0 ? 3000 : 60); left > 0; --left) {
+                const auto known = random() % 4 == 0 && !all.empty();
+                const auto near = known ? all.lower_bound(random_key(random)) : all.end();
+                keys.insert(near != all.end() ? near->first : random_key(random));
+            }
+            const ObjectId pack{id};
+            packs[pack] = index_of({keys.begin(), keys.end()});
+            for (const auto& key : keys) all[key].insert(pack);
+            copies += keys.size();
+            BOOST_REQUIRE(set.add(pack, packs[pack]));
+        }
+        for (const bool is_merged : {false, true}) {
+            if (is_merged) BOOST_REQUIRE(set.merge());
+            BOOST_TEST((is_merged ? set.levels() == 1 : set.levels() <= 12), set.levels());
+            BOOST_TEST(set.size() == copies);
+            BOOST_TEST(set.packs() == 40U);
+            std::vector<Key> asked;
+            for (const auto& [key, where] : all) {
+                asked.push_back(key);
+                const auto found = set.find(key);
+                BOOST_REQUIRE(found.has_value());
+                BOOST_REQUIRE(where.contains(found->pack));
+                BOOST_REQUIRE(std::ranges::equal(packs[found->pack].key(found->chunk), key));
+                std::set<ObjectId> seen;
+                BOOST_REQUIRE(!set.find_copy(key, [&](const pack::PackedChunk& copy) {
+                    BOOST_REQUIRE(std::ranges::equal(packs[copy.pack].key(copy.chunk), key));
+                    seen.insert(copy.pack);
+                    return false;
+                }));
+                BOOST_REQUIRE((seen == where));
+                BOOST_REQUIRE(set.find_copy(key, [](const pack::PackedChunk&) { return true; }));
+            }
+            for (int n = 0; n < 5000; ++n) {
+                asked.push_back(random_key(random));
+                BOOST_REQUIRE(!set.contains(asked.back()));
+                // Next to one that is there.
+                auto near = asked[static_cast<std::size_t>(random() % all.size())];
+                near[8 + static_cast<std::size_t>(random() % 24)] ^= std::byte{1};
+                BOOST_REQUIRE(!set.contains(near));
+            }
+            std::size_t next = 0;
+            set.find_each(asked, [&](std::size_t n, const std::optional<pack::PackedChunk>& found) {
+                BOOST_REQUIRE(n == next++);
+                BOOST_REQUIRE(found.has_value() == all.contains(asked[n]));
+            });
+            BOOST_TEST(next == asked.size());
+        }
+    }
+}
+
+// Keys that somebody made to lie together must not make look-ups slow, or wrong.
+BOOST_AUTO_TEST_CASE(keys_that_are_not_spread) {
+    for (const unsigned first : {0x00U, 0x80U, 0xffU}) {
+        std::vector<Key> keys(3000);
+        for (std::size_t n = 0; n < keys.size(); ++n) {
+            keys[n].fill(static_cast<std::byte>(first));
+            store_le(keys[n].data() + 16, std::uint64_t{n});
+        }
+        pack::PackSet<Sha256> set;
+        BOOST_REQUIRE(set.add(ObjectId{1}, index_of(keys)));
+        BOOST_REQUIRE(set.add(ObjectId{2}, index_of({keys[5], keys[6]})));
+        BOOST_REQUIRE(set.merge());
+        for (const auto& key : keys) BOOST_REQUIRE(set.contains(key));
+        std::size_t copies = 0;
+        BOOST_TEST(
+            !set.find_copy(keys[5], [&](const pack::PackedChunk&) { return ++copies == 0; }));
+        BOOST_TEST(copies == 2U);
+        auto absent = keys[0];
+        store_le(absent.data() + 16, std::uint64_t{keys.size()});
+        BOOST_TEST(!set.contains(absent));
+        absent.fill(std::byte{0x7f});
+        BOOST_TEST(!set.contains(absent));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(no_packs_are_forgotten_where_levels_merge) {
+    pack::PackSet<Sha256> set;
+    bobbin::testing::detail::Random random{6};
+    std::vector<Key> keys;
+    for (std::uint64_t id = 1; id <= 300; ++id) {
+        keys.push_back(random_key(random));
+        BOOST_REQUIRE(set.add(ObjectId{id}, index_of({keys.back()})));
+        BOOST_TEST(set.levels() <= 10U);
+        for (std::uint64_t n = 1; n <= id; n += 1 + id / 10)
+            BOOST_REQUIRE((set.find(keys[n - 1])->pack == ObjectId{n}));
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
