@@ -7,7 +7,7 @@
 
 namespace bobbin {
 
-/// LZ4 blocks: far faster than a disk either way. The block says neither its length nor that of
+/// LZ4 blocks: made and read for speed. A block says neither its length nor that of
 /// what is in it. Thread safety: immutable.
 /// @source LZ4 block format, in lz4 1.9
 struct Lz4 {

@@ -10,8 +10,8 @@
 
 namespace bobbin {
 
-/// Zstandard frames: a third smaller than LZ4, and several times slower to make. Each side keeps
-/// its context between calls. External sync.
+/// Zstandard frames: smaller than LZ4 blocks, and slower to make; the level says how much of either.
+/// Each side keeps its context between calls. External sync.
 /// @source RFC 8878
 class Zstd {
 public:

@@ -46,7 +46,7 @@ public:
         return out;
     }
 
-    /// Of `bytes` alone, with a state that is used again: small ones cost much less.
+    /// Of `bytes` alone, with a state that the thread uses again: it allocates once.
     static std::array<std::byte, size> of(ByteView bytes) noexcept {
         thread_local const Context reused = begin();
         std::array<std::byte, size> out{};

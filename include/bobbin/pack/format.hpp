@@ -27,7 +27,7 @@ using Key = std::array<std::byte, D::size>;
 
 inline constexpr std::uint32_t largest_record = std::uint32_t{16} << 20;  ///< raw bytes
 inline constexpr std::uint32_t most_chunks = 1024;                        ///< of one record
-/// Raw bytes for each stored one. No codec of ours reaches it on real bytes.
+/// Raw bytes for each stored one: what would shrink further is stored as it is.
 inline constexpr std::uint32_t highest_ratio = 65536;
 
 /// What a pack says of itself.
