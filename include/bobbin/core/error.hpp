@@ -84,6 +84,8 @@ enum class Errc : std::int32_t {
     pack_empty,
     pack_foreign,
     pack_unfinished,
+    rules_too_large,
+    tree_malformed,
 };
 
 /// The thing an error is about: an object, a stream, a directory, an open, or nothing.
@@ -118,6 +120,7 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::compressed_malformed:
         case Errc::pack_malformed:
         case Errc::pack_unfinished:
+        case Errc::tree_malformed:
         case Errc::identity_malformed:
         case Errc::store_invariant: return ErrorKind::corrupt;
         case Errc::out_of_memory: return ErrorKind::transient;
@@ -283,6 +286,9 @@ constexpr std::string_view explain(Errc code) noexcept {
         case Errc::pack_foreign: return "the pack belongs to another store";
         case Errc::pack_unfinished:
             return "the pack has no index at its end; a scan of its records makes one";
+        case Errc::rules_too_large:
+            return "ignore rules have up to 1 MiB, and each line up to 4096 bytes";
+        case Errc::tree_malformed: return "a record of the tree is damaged";
     }
     return "unknown error";
 }
