@@ -10,13 +10,18 @@
 #include <bobbin/media/mp4_builder.hpp>
 #include <bobbin/media/nal.hpp>
 #include <bobbin/media/sample_converter.hpp>
+#include <bobbin/pack/content.hpp>
+#include <bobbin/pack/ignore.hpp>
 #include <bobbin/pack/pack_reader.hpp>
 #include <bobbin/pack/pack_writer.hpp>
+#include <bobbin/pack/tree.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace bobbin_fuzz {
@@ -223,13 +228,87 @@ inline void codec(ByteView input) {
     promise(done || done.error().is(Errc::compressed_malformed) || done.error().is(Errc::format_unknown));
 }
 
+/// Any bytes are a tree node, or an error; what decodes encodes to the same bytes. The first byte says in
+/// what pieces it comes.
+inline void tree(ByteView input) {
+    if (input.empty()) return;
+    const auto piece = 1 + std::to_integer<std::size_t>(input[0]);
+    const auto node = input.subspan(1);
+    pack::TreeDecoder decoder;
+    pack::TreeEncoder again;
+    pack::TreeEntry entry;
+    for (auto rest = node; !rest.empty();) {
+        const auto size = std::min(piece, rest.size());
+        promise(decoder.add(rest.first(size)).has_value());
+        rest = rest.subspan(size);
+        for (;;) {
+            const auto got = decoder.next(entry);
+            if (!got) {
+                promise(!decoder.is_complete() && !decoder.finish());
+                return;
+            }
+            if (!*got) break;
+            promise(again.add(entry).has_value());
+        }
+    }
+    promise(decoder.is_complete() == decoder.finish().has_value());
+    if (!decoder.is_complete()) return;
+    promise(again.finish().has_value());
+    promise(std::ranges::equal(again.take_piece(), node));
+}
+
+/// Any bytes are a content list, or an error; what decodes encodes to the same bytes.
+inline void content_list(ByteView input) {
+    const auto list = pack::ContentList::decode(input);
+    if (!list) return;
+    const auto again = pack::ContentList::encode(*list);
+    promise(again && std::ranges::equal(*again, input));
+}
+
+/// Any bytes are rules. What they say of a path by themselves is what a walk to it is told, unless a
+/// directory on the way is ignored; and no pattern takes longer than it may. The path stands before the first line's end.
+inline void ignore(ByteView input) {
+    const auto text = as_text(input);
+    auto path = text.substr(0, text.find('\n'));
+    const auto file = text.substr(path.size());
+    auto parsed = pack::IgnoreRules::parse(std::string{file});
+    if (!parsed) return promise(parsed.error().is(Errc::rules_too_large));
+    const auto rules = std::make_shared<const pack::IgnoreRules>(*std::move(parsed));
+    pack::IgnoreStack stack;
+    promise(stack.add(rules).has_value());
+    const auto whole = path;
+    bool is_inside_ignored = false;
+    for (auto slash = path.find('/'); slash != path.npos; slash = path.find('/')) {
+        const auto name = path.substr(0, slash);
+        const bool is_ignored = stack.is_ignored(name, true);
+        promise(!is_inside_ignored || is_ignored || name.empty());
+        if (!stack.enter(name)) return;
+        is_inside_ignored = is_ignored;
+        path.remove_prefix(slash + 1);
+    }
+    const auto found = rules->find(whole, false);
+    const auto walked = stack.find(path, false);
+    if (!path.empty() && !is_inside_ignored && path.size() <= pack::IgnoreStack::longest_name)
+        promise(found.has_value() == walked.has_value() && (!found || walked->rule == *found));
+
+    struct Counter {
+        std::uint64_t steps = 0;
+        void step() noexcept { ++steps; }
+    } counter;
+    const auto pattern = file.substr(std::min<std::size_t>(1, file.size()));
+    if (!pack::detail::shape_of(pattern).can_match) return;
+    static_cast<void>(pack::detail::match_path(pattern, whole, counter));
+    promise(counter.steps <= 4 * (pattern.size() + 1) * (whole.size() + 1));
+}
+
 struct Target {
     const char* name;
     void (*run)(ByteView);
 };
 inline constexpr Target targets[] = {
     {"video_index", video_index}, {"mp4", mp4}, {"samples", samples}, {"sample_entry", sample_entry},
-    {"pack", pack}, {"pack_index", pack_index}, {"codec", codec}};
+    {"pack", pack}, {"pack_index", pack_index}, {"codec", codec},
+    {"tree", tree}, {"content_list", content_list}, {"ignore", ignore}};
 
 }  // namespace bobbin_fuzz
 
