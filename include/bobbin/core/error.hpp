@@ -86,6 +86,8 @@ enum class Errc : std::int32_t {
     pack_unfinished,
     rules_too_large,
     tree_malformed,
+    chunk_missing,
+    target_foreign,
 };
 
 /// The thing an error is about: an object, a stream, a directory, an open, or nothing.
@@ -121,6 +123,7 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::pack_malformed:
         case Errc::pack_unfinished:
         case Errc::tree_malformed:
+        case Errc::chunk_missing:
         case Errc::identity_malformed:
         case Errc::store_invariant: return ErrorKind::corrupt;
         case Errc::out_of_memory: return ErrorKind::transient;
@@ -289,6 +292,9 @@ constexpr std::string_view explain(Errc code) noexcept {
         case Errc::rules_too_large:
             return "ignore rules have up to 1 MiB, and each line up to 4096 bytes";
         case Errc::tree_malformed: return "a record of the tree is damaged";
+        case Errc::chunk_missing: return "no pack has this chunk";
+        case Errc::target_foreign:
+            return "the directory holds what was not restored from there";
     }
     return "unknown error";
 }
