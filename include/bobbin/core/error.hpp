@@ -113,6 +113,7 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::overrun:
         case Errc::object_lost: return ErrorKind::lost_write;
         case Errc::object_unknown:
+        case Errc::chunk_missing:
         case Errc::writer_ended: return ErrorKind::stale;
         case Errc::object_short:
         case Errc::digest_mismatch:
@@ -123,7 +124,6 @@ constexpr ErrorKind kind_of(Errc code) noexcept {
         case Errc::pack_malformed:
         case Errc::pack_unfinished:
         case Errc::tree_malformed:
-        case Errc::chunk_missing:
         case Errc::identity_malformed:
         case Errc::store_invariant: return ErrorKind::corrupt;
         case Errc::out_of_memory: return ErrorKind::transient;
