@@ -113,6 +113,18 @@ public:
         return {};
     }
 
+    /// Deletes these objects in one transaction, whatever the limits say; those that are gone are
+    /// passed over. Their files go soon after; `drain` waits for that.
+    /// @errors `invalid_argument`, about one that is protected, or in a directory that is not open;
+    ///   what the program's rows refuse; of the store. Nothing is deleted then.
+    Result<void> remove(std::span<const ObjectId> ids) {
+        return delete_in_job([&](Transaction&, Deleter& deleter) -> Result<void> {
+            for (const auto id : ids)
+                if (auto removed = deleter.remove(id); !removed) return removed;
+            return {};
+        });
+    }
+
     /// Protected objects are never deleted to make room.
     Result<void> protect(ObjectId id, bool is_protected = true) {
         return run([=](Transaction& tx) { return tx.set_protected(id, is_protected); });

@@ -83,6 +83,19 @@ public:
         return {};
     }
 
+    /// Deletes an object whatever the limits say; nothing where that has happened.
+    Result<void> remove(ObjectId id) {
+        auto row = tx_.object(id);
+        if (!row) return row.error();
+        const bool is_there = *row && ((*row)->state == ObjectState::committed ||
+                                       (*row)->state == ObjectState::quarantined);
+        if (!is_there) return {};
+        if ((*row)->is_protected || !places_.is_open((*row)->directory))
+            return Error{Errc::invalid_argument, Operation::remove, id};
+        if (auto loaded = load_usage(); !loaded) return loaded;
+        return remove(**row);
+    }
+
     std::vector<ObjectRow> take_deleted() noexcept { return std::move(deleted_); }
     bool has_more() const noexcept { return has_more_; }
     /// The object whose deletion has failed.
@@ -129,7 +142,8 @@ private:
         }
         deleted_.push_back(row);
         for (auto& used : *usage_)
-            if (used.stream == row.id.stream() && used.directory == row.directory) {
+            if (row.state == ObjectState::committed && used.stream == row.id.stream() &&
+                used.directory == row.directory) {
                 used.allocated -= row.allocated;
                 --used.objects;
             }

@@ -34,6 +34,27 @@ BOOST_AUTO_TEST_CASE(protected_objects_stay) {
     BOOST_TEST(bench.data_files().empty());
 }
 
+BOOST_AUTO_TEST_CASE(those_that_are_named_go_all_or_none) {
+    Bench bench;
+    auto writer = bench.writer();
+    for (std::size_t n = 0; n < 4; ++n) bench.record(writer, n);
+    const ObjectId first{bench.door, 1}, second{bench.door, 2}, third{bench.door, 3};
+    BOOST_TEST(bench.committer->protect(third).has_value());
+    const ObjectId with_protected[] = {first, third};
+    const auto refused = bench.committer->remove(with_protected);
+    BOOST_TEST((!refused && refused.error().is(Errc::invalid_argument) &&
+                refused.error().subject == Subject{third}));
+    BOOST_TEST(bench.data_files().size() == 4u);
+
+    const ObjectId gone_already{bench.door, 77};
+    const ObjectId named[] = {first, second, gone_already};
+    BOOST_TEST(bench.committer->remove(named).has_value());
+    BOOST_TEST(bench.committer->remove(named).has_value());
+    BOOST_TEST(bench.committer->drain(10s).has_value());
+    BOOST_TEST(bench.data_files().size() == 2u);
+    BOOST_TEST((bench.log().deleted == std::vector{first, second}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_protected_while_it_grows_stays_so) {
     Bench bench;
     auto writer = bench.writer();
