@@ -271,7 +271,7 @@ private:
                 ++attempts_;
                 for (auto* port : ports_) {
                     port->on_commit_failed(error, attempts_, {});
-                    make_room(port->directory());
+                    if (port->deletes_for_room()) make_room(port->directory());
                 }
                 return true;
             }

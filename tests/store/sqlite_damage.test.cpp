@@ -186,7 +186,7 @@ BOOST_AUTO_TEST_CASE(codes_have_kinds) {
     BOOST_TEST((kind(SQLITE_NOMEM) == ErrorKind::transient));
     BOOST_TEST((kind(SQLITE_NOTADB) == ErrorKind::corrupt));
     BOOST_TEST((kind(SQLITE_CORRUPT_INDEX) == ErrorKind::corrupt));
-    BOOST_TEST((kind(SQLITE_CONSTRAINT_CHECK) == ErrorKind::corrupt));
+    BOOST_TEST((kind(SQLITE_CONSTRAINT_CHECK) == ErrorKind::bad_input));
     BOOST_TEST((kind(SQLITE_READONLY_DBMOVED) == ErrorKind::permanent));
     BOOST_TEST((kind(SQLITE_INTERRUPT) == ErrorKind::cancelled));
     BOOST_TEST((kind(SQLITE_RANGE) == ErrorKind::bad_input));

@@ -21,6 +21,7 @@ public:
     DirectoryPort(State& state, Worker<C>& worker) noexcept : state_{state}, worker_{worker} {}
 
     DirectoryId directory() const noexcept override { return state_.id; }
+    bool deletes_for_room() const noexcept override { return state_.options.deletes_for_room; }
 
     std::optional<MonotonicTime> commit_due(CommitReport& why) noexcept override {
         const Lock lock{state_.mutex};

@@ -24,6 +24,8 @@ struct SyncerOptions {
     bool create = false;  ///< make the directory if neither it nor the store knows it
     Bytes memory{std::uint64_t{32} << 20};  ///< for bytes that are not durable yet
     WhenFull when_full = WhenFull::wait;
+    /// Delete the oldest objects when the disk is full; else nothing goes on until there is room.
+    bool deletes_for_room = true;
     std::chrono::nanoseconds append_deadline = std::chrono::seconds{30};
     /// On its way to the disk at most, of all files together, where the file policy bounds that.
     Bytes writeback{std::uint64_t{32} << 20};

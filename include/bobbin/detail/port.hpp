@@ -103,6 +103,8 @@ struct Port {
 
     virtual ~Port() = default;
     virtual DirectoryId directory() const noexcept = 0;
+    /// Whether the oldest may go from it when a disk is full.
+    virtual bool deletes_for_room() const noexcept = 0;
     /// When the oldest thing that waits here wants to be committed; empty: nothing waits.
     virtual std::optional<MonotonicTime> commit_due(CommitReport& why) noexcept = 0;
     /// Moves out all that waits, in order; and the garbage whose files are durably gone.

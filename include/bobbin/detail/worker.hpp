@@ -238,8 +238,8 @@ private:
 
     /// With the lock held. What is on its way out makes room by itself.
     void ask_for_room(const Error& error) {
-        if ((error.is_errno(ENOSPC) || error.is_errno(EDQUOT)) && state_.garbage.empty() &&
-            state_.removed.empty())
+        if ((error.is_errno(ENOSPC) || error.is_errno(EDQUOT)) && state_.options.deletes_for_room &&
+            state_.garbage.empty() && state_.removed.empty())
             state_.line.make_room(state_.id);
     }
 

@@ -87,8 +87,9 @@ namespace detail {
 constexpr bool is_refusal(const Error& error) noexcept {
     switch (error.kind()) {
         case ErrorKind::bad_input:
-        case ErrorKind::stale:
-        case ErrorKind::corrupt: return true;
+        case ErrorKind::stale: return true;
+        // A database that can't be read says nothing about a row.
+        case ErrorKind::corrupt:
         case ErrorKind::permanent: return error.domain == Domain::bobbin;
         default: return false;
     }

@@ -40,11 +40,11 @@ constexpr ErrorKind kind_of_sqlite(int code, int system) noexcept {
         case SQLITE_NOMEM:
         case SQLITE_ABORT:
         case SQLITE_SCHEMA: return ErrorKind::transient;
-        case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-        case SQLITE_CONSTRAINT:
-        case SQLITE_MISMATCH: return ErrorKind::corrupt;
+        case SQLITE_CORRUPT:  // also where the disk refuses a page
+        case SQLITE_NOTADB: return ErrorKind::corrupt;
         case SQLITE_INTERRUPT: return ErrorKind::cancelled;
+        case SQLITE_CONSTRAINT:
+        case SQLITE_MISMATCH:
         case SQLITE_TOOBIG:
         case SQLITE_RANGE:
         case SQLITE_MISUSE: return ErrorKind::bad_input;
