@@ -10,10 +10,12 @@ namespace bobbin {
 
 /// The codecs that a program can decompress: a typed list over which readers dispatch by the number
 /// in a record. A record of any other is unreadable with `format_unknown`, and nothing else is.
-/// Keeps one of each. External sync.
+/// Named in a composition, the first of them compresses. Keeps one of each. External sync.
 template <Codec... Cs>
 class Codecs {
 public:
+    using policy_concept = codec_tag;
+
     static constexpr bool contain(std::uint8_t number) noexcept {
         return ((number == Cs::number) || ...);
     }

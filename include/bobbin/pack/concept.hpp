@@ -44,7 +44,9 @@ concept ChunkSink = requires(S& s, const Address& address, std::span<const NewCh
 template <class S>
 concept ChunkSource = std::totally_ordered<typename S::Location> &&
                       requires(S& s, const Address& address, const typename S::Location& location) {
-                          { s.locate(address) } -> std::same_as<std::optional<typename S::Location>>;
+                          {
+                              s.locate(address)
+                          } -> std::same_as<std::optional<typename S::Location>>;
                           { s.read(location) } -> std::same_as<Result<ByteView>>;
                           { s.read(address) } -> std::same_as<Result<ByteView>>;
                       };

@@ -16,10 +16,10 @@
 
 namespace bobbin::pack {
 
-/// Where a chunk is to be found: in the index of a pack.
+/// Where a chunk is to be found: in a record of a pack.
 struct PackedChunk {
     ObjectId pack;
-    std::uint32_t chunk = 0;  ///< its number in the pack's `ChunkIndex`
+    std::uint32_t record = 0;  ///< its number in the pack
     friend constexpr bool operator==(const PackedChunk&, const PackedChunk&) = default;
 };
 
@@ -45,7 +45,7 @@ public:
             for (std::size_t n = 0; n < entries.size(); ++n) {
                 std::ranges::copy(index.key(n), entries[n].key.begin());
                 entries[n].pack = static_cast<std::uint32_t>(packs_.size());
-                entries[n].chunk = static_cast<std::uint32_t>(n);
+                entries[n].record = static_cast<std::uint32_t>(index.place(n).record);
             }
             // So that there are few levels, and a chunk is moved seldom.
             auto first = levels_.size();
@@ -120,7 +120,7 @@ private:
     struct Entry {
         Key key;
         std::uint32_t pack;  ///< number in `packs_`
-        std::uint32_t chunk;
+        std::uint32_t record;
     };
     static bool comes_before(const Entry& a, const Entry& b) noexcept {
         const int order = std::memcmp(a.key.data(), b.key.data(), D::size);
@@ -232,7 +232,7 @@ private:
     };
 
     PackedChunk told(const Entry& entry) const noexcept {
-        return {packs_[entry.pack], entry.chunk};
+        return {packs_[entry.pack], entry.record};
     }
 
     /// One level of `entries` and of the levels from `first` on; `pack` is theirs, if there is one.

@@ -154,7 +154,12 @@ public:
         return needed <= options_.size.value;
     }
 
+    /// Whether an error of the sink has stayed.
+    bool has_failed() const noexcept { return failed_.has_value(); }
     std::uint64_t chunks() const noexcept { return index_.chunks(); }
+    /// Of all records so far.
+    /// @allocates it
+    ChunkIndex index() const { return index_.build(); }
     /// Of the pack, finished or were it finished now.
     Bytes size() const noexcept {
         if (index_.records() == 0) return {};

@@ -1,0 +1,258 @@
+// A store of packs with snapshots on one simulated disk, and what its user was promised.
+#ifndef BOBBIN_TESTS_PACK_STORE_LIFE_HPP
+#define BOBBIN_TESTS_PACK_STORE_LIFE_HPP
+
+#include <bobbin/codec/none.hpp>
+#include <bobbin/digest/sha256.hpp>
+#include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/snapshot.hpp>
+#include <bobbin/testing/failures.hpp>
+#include <bobbin/testing/faulty_fs.hpp>
+#include <bobbin/testing/sim_fs.hpp>
+#include <bobbin/testing/sqlite_on_sim.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace pack_tests {
+
+using namespace bobbin;
+using namespace std::chrono_literals;
+using testing::Failures;
+using testing::SimFs;
+using Fs = testing::FaultyFs<SimFs>;
+
+inline constexpr const char* pack_place = "/sim/store/packs";
+inline constexpr const char* catalog = "/sim/store/catalog.db";
+
+/// Snapshot `n` is a file of the chunks [first, last).
+struct Extent {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+struct Promise {
+    std::map<std::uint64_t, Extent> saved;  ///< committed
+    std::set<std::uint64_t> deleted;        ///< must never come back
+    bool is_open = false;                   ///< the store was opened
+
+    bool operator==(const Promise&) const = default;
+    std::uint64_t hash() const noexcept {
+        std::uint64_t h = is_open ? 17 : 19;
+        const auto add = [&h](std::uint64_t value) { h = (h ^ value) * 0x9E3779B97F4A7C15u; };
+        for (const auto& [n, extent] : saved) add(n), add(extent.first), add(extent.last);
+        add(1);
+        for (const auto n : deleted) add(n);
+        return h;
+    }
+};
+
+inline thread_local std::uint64_t uuid_seed = 0;
+inline Uuid next_uuid() noexcept {
+    Uuid uuid;
+    store_le(uuid.bytes.data(), ++uuid_seed * 0x9E3779B97F4A7C15u);
+    return uuid;
+}
+
+inline std::vector<std::byte> chunk_bytes(std::uint64_t n) {
+    std::vector<std::byte> bytes(700 + n * 211 % 900);
+    store_le(bytes.data(), n);
+    for (std::size_t i = 8; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(n * 131 + i * 7 + i / 253);
+    return bytes;
+}
+
+/// Everything that a program has open in one process life. Errors throw.
+struct Life {
+    using Packs = pack::PackStore<NoOp<File<Fs>>, FsDirectory<Fs>, Sha256, NoCodec,
+                                  pack::SnapshotRows, SqliteStore, ManualClock>;
+    struct Stop {
+        std::string why;
+    };
+
+    Life(Fs files, Promise* promised, bool create) : fs{files}, sqlite{files}, promise{promised} {
+        uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
+        auto opened = SqliteStore::open(catalog,
+                                        {.create = create,
+                                         .mode = SqliteMode::shared,
+                                         .schema = {pack::SnapshotRows::schema},
+                                         .make_uuid = next_uuid},
+                                        files);
+        if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
+        store.emplace(std::move(*opened));
+        committer.emplace(*store, clock);
+        auto directory = FsDirectory<Fs>::open(
+            pack_place, create ? RootMode::create_if_missing : RootMode::existing, fs);
+        if (!directory) throw Stop{"directory: " + describe(directory.error())};
+        auto made = Packs::open(std::move(*directory), *committer,
+                                {.create = create,
+                                 .pack_size = 6_KiB,
+                                 .patience = 2s,
+                                 .memory = 256_KiB,
+                                 .writeback = 256_KiB,
+                                 .make_uuid = next_uuid},
+                                clock);
+        if (!made) throw Stop{"open: " + store->describe(made.error())};
+        packs.emplace(std::move(*made));
+        if (!promise) return;
+        promise->is_open = true;
+        fs.barrier();
+    }
+
+    /// Saves snapshot `n`, and tells the promise what is sure.
+    void save(std::uint64_t n, Extent extent) {
+        pack::SnapshotRows::Facts facts{pack::Snapshot{.id = id_of(n), .root = root(extent)}};
+        for (auto chunk = extent.first; chunk < extent.last; ++chunk)
+            if (auto added = packs->add(chunk_bytes(chunk)); !added)
+                throw Stop{"add: " + describe(added.error())};
+        if (auto done = packs->commit(facts); !done)
+            throw Stop{"commit: " + store->describe(done.error())};
+        if (!promise) return;
+        promise->saved[n] = extent;
+        fs.barrier();
+    }
+
+    static Uuid id_of(std::uint64_t n) {
+        Uuid id;
+        store_le(id.bytes.data(), n);
+        return id;
+    }
+    static std::uint64_t number_of(const Uuid& id) {
+        return load_le<std::uint64_t>(id.bytes.data());
+    }
+    static pack::TreeEntry root(Extent extent) {
+        pack::TreeEntry entry;
+        entry.name = "root";
+        for (auto n = extent.first; n < extent.last; ++n) {
+            const auto bytes = chunk_bytes(n);
+            entry.content.extents.push_back({bytes.size(), digest_of<Sha256>(bytes), false});
+            entry.content.size += bytes.size();
+        }
+        return entry;
+    }
+
+    Fs fs;
+    testing::ScopedSqliteOn<Fs> sqlite;
+    ManualClock clock;
+    Promise* promise;
+    std::optional<SqliteStore> store;
+    std::optional<Packs::Committer> committer;
+    std::optional<Packs> packs;
+};
+
+/// What was set aside keeps its file, and a row that says so.
+inline bool is_known(Life& life, const std::string& name) {
+    const auto id = ObjectName::parse(name);
+    if (!id) return false;
+    const auto row = life.store->object(*id);
+    return row && *row && (*row)->state == ObjectState::quarantined;
+}
+
+/// Whether all that was promised is there, and nothing else but what may be.
+inline void check_all(Life& life, const Promise& promise, Failures& failures) {
+    auto snapshots = pack::SnapshotRows::list(*life.store);
+    if (!snapshots) return failures.add("list: " + describe(snapshots.error()));
+    std::map<std::uint64_t, const pack::Snapshot*> there;
+    for (const auto& snapshot : *snapshots) there[Life::number_of(snapshot.id)] = &snapshot;
+    for (const auto& [n, extent] : promise.saved)
+        if (!there.contains(n) || there[n]->root != Life::root(extent))
+            failures.add("snapshot " + std::to_string(n) + " is not what was saved");
+    for (const auto n : promise.deleted)
+        if (there.contains(n)) failures.add("snapshot " + std::to_string(n) + " is back");
+
+    auto source = life.packs->source();
+    for (const auto& [n, snapshot] : there)
+        for (const auto& extent : snapshot->root.content.extents) {
+            const auto bytes = source.read(extent.address);
+            if (!bytes)
+                failures.add("a chunk of snapshot " + std::to_string(n) + ": " +
+                             describe(bytes.error()));
+            else if (bytes->size() != extent.length)
+                failures.add("a chunk of another length");
+        }
+    for (const auto& problem : life.packs->view().problems())
+        failures.add("a pack: " + describe(problem.error));
+    if (auto drained = life.committer->drain(2s); !drained)
+        failures.add("drain: " + describe(drained.error()));
+    std::set<std::string> names;
+    for (const auto& row : life.packs->view().packs())
+        names.insert(std::string{std::string_view{ObjectName{row.id}}});
+    auto directory =
+        FsDirectory<SimFs>::open(pack_place, RootMode::existing, testing::ground_of(life.fs));
+    const auto listed = directory->list();
+    for (const auto& name : *listed)
+        if (!name.starts_with("bobbin-") && names.erase(name) == 0 && !is_known(life, name))
+            failures.add("an orphan: " + name);
+    for (const auto& name : names) failures.add("a row without a file: " + name);
+}
+
+/// What a program does once it is open, for the explorer.
+struct PackScenario {
+    using Promise = pack_tests::Promise;
+
+    const char* name = "";
+    std::function<void(Life&)> body;
+    bool is_created = true;               ///< store and directory exist before
+    std::function<void(Life&)> before{};  ///< done before the run
+
+    static bool is_opaque(const std::string& path) {
+        return path.ends_with(FsDirectory<Fs>::lock_name);
+    }
+    void prepare(SimFs fs) {
+        (void)fs.close(*fs.open_root("/sim/store", RootMode::create_if_missing));
+        (void)fs.close(*fs.open_root(pack_place, RootMode::create_if_missing));
+        if (!is_created) return;
+        Life life{Fs{fs}, nullptr, true};
+        if (before) before(life);
+    }
+    void run(SimFs fs, Promise& promise) { run(Fs{fs}, promise); }
+    void run(Fs fs, Promise& promise) {
+        // What `before` has saved stays promised.
+        if (promised_before) promise = *promised_before;
+        try {
+            Life life{fs, &promise, !is_created};
+            body(life);
+        } catch (const Life::Stop& stop) {
+            // An injected fault may end the program; without one that is a defect.
+            if (fs.plan().hits() == 0) throw std::runtime_error{stop.why};
+        }
+    }
+    void recover(SimFs fs, const Promise& promise, Failures& failures) {
+        try {
+            Life life{Fs{fs}, nullptr, !promise.is_open && !is_created};
+            check_all(life, promise, failures);
+        } catch (const Life::Stop& stop) {
+            failures.add("recovery failed: " + stop.why);
+        }
+    }
+    std::optional<Promise> promised_before{};
+};
+
+inline std::vector<PackScenario> pack_scenarios() {
+    std::vector<PackScenario> all;
+    all.push_back({"create", [](Life&) {}, false});
+    all.push_back({"create and save", [](Life& life) { life.save(1, {0, 3}); }, false});
+    all.push_back({"first save", [](Life& life) { life.save(1, {0, 4}); }});
+    all.push_back({"saves that share chunks", [](Life& life) {
+                       life.save(1, {0, 4});
+                       life.save(2, {2, 6});
+                   }});
+    all.push_back({"a save of several packs", [](Life& life) { life.save(1, {0, 16}); }});
+    all.push_back({"a save that adds nothing", [](Life& life) {
+                       life.save(1, {0, 3});
+                       life.save(2, {0, 3});
+                       life.save(3, {1, 2});
+                   }});
+    return all;
+}
+
+}  // namespace pack_tests
+
+#endif
