@@ -3,6 +3,7 @@
 
 #include <bobbin/core/bytes.hpp>
 #include <bobbin/core/result.hpp>
+#include <bobbin/fs/tree.hpp>
 #include <bobbin/pack/content.hpp>
 #include <bobbin/pack/detail/fields.hpp>
 
@@ -28,19 +29,8 @@ struct TreeLimits {
 
 enum class EntryKind : std::uint8_t { file = 1, directory, symlink };
 
-/// A time of a file, since 1970 UTC.
-struct FileTime {
-    std::int64_t seconds = 0;
-    std::uint32_t nanoseconds = 0;  ///< less than 10^9, forward
-    friend bool operator==(const FileTime&, const FileTime&) = default;
-};
-
-/// An extended attribute.
-struct Attribute {
-    std::string name;
-    std::string value;
-    friend bool operator==(const Attribute&, const Attribute&) = default;
-};
+using bobbin::Attribute;
+using bobbin::FileTime;
 
 /// What a tree knows of a name in a directory. Names, targets and values are bytes.
 struct TreeEntry {
