@@ -1,0 +1,58 @@
+#include <bobbin/fs/posix_tree.hpp>
+
+#include <bobbin/testing/conformance/file_system.hpp>
+#include <bobbin/testing/conformance/tree_file_system.hpp>
+
+#include <sys/stat.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "temporary.hpp"
+
+using namespace bobbin;
+using namespace bobbin::testing;
+using bobbin_tests::TemporaryDirectory;
+
+namespace {
+// Near misses, one defect each.
+struct FollowsByValue : PosixTreeFs {
+    std::string read_link_at(FileHandle, const char*) noexcept;
+};
+struct ListThrows : PosixTreeFs {
+    Result<std::vector<DirectoryName>> read_directory(FileHandle);
+};
+struct CannotExchange : PosixTreeFs {
+    Result<void> move_at(FileHandle, const char*, FileHandle, const char*) noexcept;
+};
+static_assert(!TreeFileSystem<PosixFs> && !TreeFileSystem<FollowsByValue> &&
+              !TreeFileSystem<ListThrows> && !TreeFileSystem<CannotExchange>);
+static_assert(std::is_empty_v<PosixTreeFs>);
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(fs_tree)
+
+BOOST_AUTO_TEST_CASE(conforms) {
+    const TemporaryDirectory disk, memory{"/dev/shm"};
+    for (const auto* place : {&disk, &memory}) {
+        for (const auto& line : conformance::file_system(PosixTreeFs{}, *place / "files"))
+            BOOST_ERROR(line);
+        for (const auto& line : conformance::tree_file_system(PosixTreeFs{}, *place / "trees"))
+            BOOST_ERROR(line);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_fifo_does_not_hold_up_a_read) {
+    const TemporaryDirectory place;
+    PosixTreeFs fs;
+    const auto root = fs.open_root(place.path().c_str(), RootMode::existing);
+    BOOST_REQUIRE(root.has_value());
+    BOOST_REQUIRE(::mkfifo((place / "fifo").c_str(), 0600) == 0);
+    BOOST_TEST((fs.node_at(*root, "fifo")->kind == NodeKind::special));
+    const auto fifo = fs.open_at(*root, "fifo", OpenMode::read);
+    BOOST_REQUIRE(fifo.has_value());
+    BOOST_TEST((fs.node(*fifo)->kind == NodeKind::special));
+    BOOST_TEST(fs.close(*fifo).has_value());
+    BOOST_TEST(fs.close(*root).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
