@@ -5,6 +5,7 @@
 #include <bobbin/codec/none.hpp>
 #include <bobbin/digest/sha256.hpp>
 #include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/prune.hpp>
 #include <bobbin/pack/snapshot.hpp>
 #include <bobbin/testing/failures.hpp>
 #include <bobbin/testing/faulty_fs.hpp>
@@ -41,6 +42,7 @@ struct Extent {
 struct Promise {
     std::map<std::uint64_t, Extent> saved;  ///< committed
     std::set<std::uint64_t> deleted;        ///< must never come back
+    std::set<std::uint64_t> may_go;         ///< being deleted
     bool is_open = false;                   ///< the store was opened
 
     bool operator==(const Promise&) const = default;
@@ -50,6 +52,8 @@ struct Promise {
         for (const auto& [n, extent] : saved) add(n), add(extent.first), add(extent.last);
         add(1);
         for (const auto n : deleted) add(n);
+        add(2);
+        for (const auto n : may_go) add(n);
         return h;
     }
 };
@@ -117,6 +121,35 @@ struct Life {
         if (!promise) return;
         promise->saved[n] = extent;
         fs.barrier();
+    }
+
+    void forget(std::uint64_t n) {
+        if (promise) {
+            promise->saved.erase(n);
+            promise->may_go.insert(n);
+        }
+        auto done = committer->run(
+            [&](SqliteTransaction& tx) { return pack::SnapshotRows::remove(tx, id_of(n)); });
+        if (!done) throw Stop{"forget: " + store->describe(done.error())};
+        if (!promise) return;
+        promise->may_go.erase(n);
+        promise->deleted.insert(n);
+        fs.barrier();
+    }
+
+    void prune(const pack::PruneOptions& options) {
+        auto snapshots = pack::SnapshotRows::list(*store);
+        if (!snapshots) throw Stop{"list: " + store->describe(snapshots.error())};
+        pack::LiveChunks live;
+        auto source = packs->source();
+        for (const auto& snapshot : *snapshots)
+            if (auto added = live.add(source, snapshot.root); !added)
+                throw Stop{"mark: " + describe(added.error())};
+        auto pruned = pack::prune(*packs, live, options, []() -> Result<int> { return 0; });
+        if (!pruned) throw Stop{"prune: " + store->describe(pruned.error())};
+        if (!pruned->problems.empty()) throw Stop{"a pack that can't be read"};
+        if (auto drained = committer->drain(2s); !drained)
+            throw Stop{"drain: " + store->describe(drained.error())};
     }
 
     static Uuid id_of(std::uint64_t n) {
@@ -209,13 +242,14 @@ struct PackScenario {
         (void)fs.close(*fs.open_root("/sim/store", RootMode::create_if_missing));
         (void)fs.close(*fs.open_root(pack_place, RootMode::create_if_missing));
         if (!is_created) return;
-        Life life{Fs{fs}, nullptr, true};
+        Promise promise;
+        Life life{Fs{fs}, &promise, true};
         if (before) before(life);
+        promised_before = promise;
     }
     void run(SimFs fs, Promise& promise) { run(Fs{fs}, promise); }
     void run(Fs fs, Promise& promise) {
-        // What `before` has saved stays promised.
-        if (promised_before) promise = *promised_before;
+        promise = promised_before;
         try {
             Life life{fs, &promise, !is_created};
             body(life);
@@ -232,7 +266,7 @@ struct PackScenario {
             failures.add("recovery failed: " + stop.why);
         }
     }
-    std::optional<Promise> promised_before{};
+    Promise promised_before{};
 };
 
 inline std::vector<PackScenario> pack_scenarios() {
@@ -249,6 +283,27 @@ inline std::vector<PackScenario> pack_scenarios() {
                        life.save(1, {0, 3});
                        life.save(2, {0, 3});
                        life.save(3, {1, 2});
+                   }});
+    // Of pack 1 nothing is needed, of pack 2 a part.
+    all.push_back({"delete and prune",
+                   [](Life& life) {
+                       life.forget(1);
+                       life.prune({.dead_percent = 20, .pack_size = 6_KiB});
+                   },
+                   true,
+                   [](Life& life) {
+                       life.save(1, {0, 8});
+                       life.save(2, {7, 12});
+                   }});
+    all.push_back({"put small packs together",
+                   [](Life& life) {
+                       life.prune({.small_packs = 2, .pack_size = 6_KiB});
+                       life.save(9, {3, 21});
+                   },
+                   true,
+                   [](Life& life) {
+                       life.save(1, {10, 16});
+                       for (std::uint64_t n = 2; n < 6; ++n) life.save(n, {n, n + 1});
                    }});
     return all;
 }

@@ -128,10 +128,24 @@ public:
     /// @errors what ended the store; `out_of_memory`
     Result<bool> claim(const Key& key) noexcept {
         if (view().chunks().contains(key)) return false;
+        return claim_copy(key);
+    }
+
+    /// As `claim`, of one that may be stored: it is to be stored once more, elsewhere.
+    Result<bool> claim_copy(const Key& key) noexcept {
         return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<bool> {
             const Lock lock{parts_->claiming};
             return parts_->claimed.try_emplace(key, false).second;
         });
+    }
+
+    /// Takes claims back, of chunks that were not added.
+    void unclaim(std::span<const Chunk> chunks) noexcept {
+        const Lock lock{parts_->claiming};
+        for (const auto& chunk : chunks)
+            if (const auto known = parts_->claimed.find(chunk.key);
+                known != parts_->claimed.end() && !known->second)
+                parts_->claimed.erase(known);
     }
 
     /// Adds a chunk, unless it is stored.
@@ -149,8 +163,7 @@ public:
             return pack.add_group({&chunk, 1}, raw);
         });
         if (!added) {
-            const Lock lock{parts_->claiming};
-            parts_->claimed.erase(key);
+            unclaim({&chunk, 1});
             return added.error();
         }
         return std::pair{key, true};

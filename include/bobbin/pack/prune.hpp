@@ -1,0 +1,234 @@
+#ifndef BOBBIN_PACK_PRUNE_HPP
+#define BOBBIN_PACK_PRUNE_HPP
+
+#include <bobbin/pack/live_chunks.hpp>
+#include <bobbin/pack/pack_store.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace bobbin::pack {
+
+struct PruneOptions {
+    /// A pack of which more is dead, in percent of its stored bytes, is written anew.
+    unsigned dead_percent = 20;
+    /// Packs smaller than a quarter of the largest are put together from so many on.
+    std::size_t small_packs = 16;
+    Bytes pack_size = 64_MiB;  ///< of the store
+    bool is_dry = false;       ///< only counts
+};
+
+struct PruneReport {
+    std::uint64_t packs = 0;            ///< before
+    std::uint64_t removed = 0;          ///< of which nothing was needed
+    std::uint64_t rewritten = 0;        ///< of which something was
+    Bytes before;                       ///< of the files
+    Bytes dead;                         ///< that nothing needs, stored
+    Bytes freed;                        ///< of packs that went, without what was written anew
+    std::vector<PackProblem> problems;  ///< packs that were left as they are, as they can't be read
+};
+
+namespace detail {
+
+template <class Packs>
+class Pruning {
+public:
+    using View = typename Packs::View;
+    using Chunk = typename Packs::Chunk;
+
+    Pruning(Packs& packs, const LiveChunks& live, const PruneOptions& options) noexcept
+        : packs_{packs}
+        , live_{live}
+        , options_{options} {}
+
+    template <class Exclude>
+    Result<PruneReport> run(Exclude& exclude) {
+        if (auto planned = plan(); !planned) return planned.error();
+        if (options_.is_dry) return std::move(report_);
+        if (auto removed = remove(exclude); !removed) return removed.error();
+        for (const auto& pack : rewrite_) {
+            auto copied = copy(pack.id);
+            if (!copied) return copied.error();
+            if (!*copied) continue;
+            remove_.push_back(pack.id);
+            report_.freed += pack.size;
+            // So that the disk needs room for no more than a pack or two.
+            if (copied_.value >= options_.pack_size.value)
+                if (auto moved = move(exclude); !moved) return moved.error();
+        }
+        if (auto moved = move(exclude); !moved) return moved.error();
+        return std::move(report_);
+    }
+
+private:
+    struct Plan {
+        ObjectId id;
+        Bytes size;
+        bool is_small = false;
+    };
+
+    Result<void> plan() {
+        Bytes largest;
+        for (const auto& row : packs_.view().packs()) largest = std::max(largest, row.size);
+        std::vector<Plan> small;
+        for (const auto& row : packs_.view().packs()) {
+            ++report_.packs;
+            report_.before += row.size;
+            auto pack = packs_.view().open(row.id);
+            if (!pack) {
+                report_.problems.push_back({row.id, pack.error()});
+                continue;
+            }
+            const auto [stored, dead] = count(*pack);
+            report_.dead += Bytes{dead};
+            const Plan what{row.id, row.size};
+            if (dead == stored) {
+                remove_.push_back(row.id);
+                ++report_.removed;
+                report_.freed += row.size;
+            } else if (dead * 100 > stored * options_.dead_percent) {
+                rewrite_.push_back(what);
+            } else if (row.size.value < largest.value / 4) {
+                small.push_back(what);
+            }
+        }
+        if (small.size() >= options_.small_packs && small.size() > 1)
+            rewrite_.insert(rewrite_.end(), small.begin(), small.end());
+        std::ranges::sort(rewrite_, {}, &Plan::id);
+        report_.rewritten = rewrite_.size();
+        return {};
+    }
+
+    /// Stored bytes, all and dead ones; of a record that is in part alive, by its raw bytes. A chunk
+    /// that an earlier pack keeps is dead here.
+    std::pair<std::uint64_t, std::uint64_t> count(const typename View::Reader& pack) {
+        std::vector<std::uint64_t> needed(pack.index().records().size());
+        for (std::size_t n = 0; n < pack.chunks(); ++n) {
+            const auto chunk = pack.chunk(n);
+            if (live_.contains(chunk.key) && kept_.insert(chunk.key).second)
+                needed[static_cast<std::size_t>(chunk.place.record)] += chunk.place.length;
+        }
+        std::uint64_t stored = 0, dead = 0;
+        for (std::size_t n = 0; n < needed.size(); ++n) {
+            const auto& shape = pack.index().records()[n].shape;
+            stored += shape.stored;
+            dead += shape.stored - shape.stored * needed[n] / shape.raw;
+        }
+        return {stored, dead};
+    }
+
+    /// Puts what is alive of a pack into new ones, once.
+    /// @returns false: not all of it can be read; what was copied is stored twice until the next time
+    Result<bool> copy(ObjectId id) {
+        auto pack = packs_.view().open(id);
+        if (!pack) return pass_over(id, pack.error());
+        for (std::uint64_t n = 0; n < pack->index().records().size(); ++n) {
+            auto record = pack->read_encoded(n);
+            if (!record) return pass_over(id, record.error());
+            const auto shape = record->head.shape();
+            auto chunks = claim(record->head);
+            if (!chunks) return chunks.error();
+            if (chunks->empty()) continue;
+            const std::vector<std::byte> stored(record->stored.begin(), record->stored.end());
+            // Also where it goes on as it is: what is damaged is not spread.
+            auto raw = read(*pack, *chunks);
+            if (!raw) {
+                packs_.unclaim(*chunks);
+                return pass_over(id, raw.error());
+            }
+            auto added = chunks->size() == shape.chunks
+                             ? packs_.add_encoded(*chunks, shape.codec, stored)
+                             : packs_.add_group(*chunks, *raw);
+            if (!added) return added.error();
+            copied_ += Bytes{stored.size()};
+        }
+        return true;
+    }
+
+    bool pass_over(ObjectId id, const Error& error) {
+        report_.problems.push_back({id, error});
+        return false;
+    }
+
+    /// Those of a record that are alive and nobody has copied.
+    Result<std::vector<Chunk>> claim(const RecordHead& head) {
+        std::vector<Chunk> chunks;
+        std::optional<Error> failed;
+        head.for_each([&](const ChunkEntry& entry) {
+            Chunk chunk{{}, entry.length};
+            std::ranges::copy(entry.key, chunk.key.begin());
+            if (failed || !live_.contains(chunk.key)) return;
+            auto is_mine = packs_.claim_copy(chunk.key);
+            if (!is_mine)
+                failed = is_mine.error();
+            else if (*is_mine)
+                chunks.push_back(chunk);
+        });
+        if (failed) return *failed;
+        return chunks;
+    }
+
+    static Result<std::vector<std::byte>> read(typename View::Reader& pack,
+                                               const std::vector<Chunk>& chunks) {
+        std::vector<std::byte> raw;
+        for (const auto& chunk : chunks) {
+            const auto location = pack.find(chunk.key);
+            if (!location) return Error{Errc::pack_malformed, Operation::read};
+            auto bytes = pack.read(*location);
+            if (!bytes) return bytes.error();
+            raw.insert(raw.end(), bytes->begin(), bytes->end());
+        }
+        return raw;
+    }
+
+    /// What was copied is safe before what it was copied from goes.
+    template <class Exclude>
+    Result<void> move(Exclude& exclude) {
+        if (auto safe = packs_.commit(); !safe) return safe;
+        copied_ = {};
+        return remove(exclude);
+    }
+
+    template <class Exclude>
+    Result<void> remove(Exclude& exclude) {
+        if (remove_.empty()) return {};
+        auto nobody_reads = exclude();
+        if (!nobody_reads) return nobody_reads.error();
+        auto removed = packs_.remove(std::exchange(remove_, {}));
+        return removed;
+    }
+
+    Packs& packs_;
+    const LiveChunks& live_;
+    PruneOptions options_;
+    PruneReport report_;
+    std::unordered_set<typename Packs::Key, KeyHash> kept_;
+    std::vector<ObjectId> remove_;  ///< once what was copied is safe
+    std::vector<Plan> rewrite_;
+    Bytes copied_;
+};
+
+}  // namespace detail
+
+/// Removes what no tree needs: packs of which nothing is alive, and of others what is dead, by
+/// writing anew what is alive. Needs room for a pack or two. It can be interrupted anywhere, and done
+/// again: nothing goes before its copy is safe. Nothing else may use the store meanwhile.
+/// @param live all that is needed; what is missing from it goes
+/// @param exclude called before packs go: it gives a `Result` whose value, until it is destroyed, keeps
+///   readers in other processes away
+/// @errors of the store; those of `exclude`; as `PackStore::commit`; `out_of_memory`
+template <class Packs, class Exclude>
+Result<PruneReport> prune(Packs& packs, const LiveChunks& live, const PruneOptions& options,
+                          Exclude&& exclude) noexcept {
+    return bobbin::detail::without_throwing(Operation::remove, [&] {
+        return detail::Pruning<Packs>{packs, live, options}.run(exclude);
+    });
+}
+
+}  // namespace bobbin::pack
+
+#endif
