@@ -6,6 +6,7 @@
 #include <bobbin/digest/sha256.hpp>
 #include <bobbin/pack/pack_store.hpp>
 #include <bobbin/pack/prune.hpp>
+#include <bobbin/pack/repair.hpp>
 #include <bobbin/pack/snapshot.hpp>
 #include <bobbin/testing/failures.hpp>
 #include <bobbin/testing/faulty_fs.hpp>
@@ -28,6 +29,8 @@ using namespace std::chrono_literals;
 using testing::Failures;
 using testing::SimFs;
 using Fs = testing::FaultyFs<SimFs>;
+/// Its faults hit packs only, and not SQLite.
+using DataFs = testing::FaultyFs<Fs>;
 
 inline constexpr const char* pack_place = "/sim/store/packs";
 inline constexpr const char* catalog = "/sim/store/catalog.db";
@@ -75,13 +78,17 @@ inline std::vector<std::byte> chunk_bytes(std::uint64_t n) {
 
 /// Everything that a program has open in one process life. Errors throw.
 struct Life {
-    using Packs = pack::PackStore<NoOp<File<Fs>>, FsDirectory<Fs>, Sha256, NoCodec,
+    using Packs = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256, NoCodec,
                                   pack::SnapshotRows, SqliteStore, ManualClock>;
     struct Stop {
         std::string why;
     };
 
-    Life(Fs files, Promise* promised, bool create) : fs{files}, sqlite{files}, promise{promised} {
+    Life(Fs files, Promise* promised, bool create)
+        : fs{files}
+        , data{files}
+        , sqlite{files}
+        , promise{promised} {
         uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
         auto opened = SqliteStore::open(catalog,
                                         {.create = create,
@@ -92,8 +99,8 @@ struct Life {
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
         store.emplace(std::move(*opened));
         committer.emplace(*store, clock);
-        auto directory = FsDirectory<Fs>::open(
-            pack_place, create ? RootMode::create_if_missing : RootMode::existing, fs);
+        auto directory = FsDirectory<DataFs>::open(
+            pack_place, create ? RootMode::create_if_missing : RootMode::existing, data);
         if (!directory) throw Stop{"directory: " + describe(directory.error())};
         auto made = Packs::open(std::move(*directory), *committer,
                                 {.create = create,
@@ -152,6 +159,31 @@ struct Life {
             throw Stop{"drain: " + store->describe(drained.error())};
     }
 
+    /// Bends the last byte of the first pack: its index is damaged, and no chunk.
+    void damage() {
+        const auto id = packs->view().packs().front().id;
+        auto ground = testing::ground_of(fs);
+        const auto place = ground.open_root(pack_place, RootMode::existing);
+        const auto file = ground.open_at(*place, ObjectName{id}.c_str(), OpenMode::write);
+        std::byte last{};
+        const auto at = ground.status(*file)->size.value - 1;
+        (void)ground.read_at(*file, {&last, 1}, at);
+        last ^= std::byte{1};
+        (void)ground.write_at(*file, {&last, 1}, at);
+        (void)ground.close(*file);
+        (void)ground.close(*place);
+    }
+
+    void mend() {
+        auto found = pack::verify_packs(packs->view());
+        if (!found) throw Stop{"verify: " + store->describe(found.error())};
+        auto mended = pack::repair(*packs, *found, []() -> Result<int> { return 0; });
+        if (!mended) throw Stop{"repair: " + store->describe(mended.error())};
+        if (mended->lost != 0 || !mended->left.empty()) throw Stop{"not all of it was mended"};
+        if (auto drained = committer->drain(2s); !drained)
+            throw Stop{"drain: " + store->describe(drained.error())};
+    }
+
     static Uuid id_of(std::uint64_t n) {
         Uuid id;
         store_le(id.bytes.data(), n);
@@ -172,6 +204,7 @@ struct Life {
     }
 
     Fs fs;
+    DataFs data;
     testing::ScopedSqliteOn<Fs> sqlite;
     ManualClock clock;
     Promise* promise;
@@ -261,11 +294,13 @@ struct PackScenario {
     void recover(SimFs fs, const Promise& promise, Failures& failures) {
         try {
             Life life{Fs{fs}, nullptr, !promise.is_open && !is_created};
+            if (is_damaged) life.mend();
             check_all(life, promise, failures);
         } catch (const Life::Stop& stop) {
             failures.add("recovery failed: " + stop.why);
         }
     }
+    bool is_damaged = false;  ///< by `before`: who comes back mends it
     Promise promised_before{};
 };
 
@@ -305,6 +340,13 @@ inline std::vector<PackScenario> pack_scenarios() {
                        life.save(1, {10, 16});
                        for (std::uint64_t n = 2; n < 6; ++n) life.save(n, {n, n + 1});
                    }});
+    all.push_back({"repair", [](Life& life) { life.mend(); }, true,
+                   [](Life& life) {
+                       life.save(1, {0, 4});
+                       life.save(2, {4, 6});
+                       life.damage();
+                   },
+                   true});
     return all;
 }
 

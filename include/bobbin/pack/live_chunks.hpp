@@ -4,6 +4,8 @@
 #include <bobbin/digest/sha256.hpp>
 #include <bobbin/pack/tree_reader.hpp>
 
+#include <algorithm>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -34,6 +36,11 @@ public:
 
     bool contains(const Address& address) const noexcept { return all_.contains(address); }
     std::size_t size() const noexcept { return all_.size(); }
+    /// Whether `f(address)` is true for all.
+    template <class F>
+    bool all_of(F&& f) const {
+        return std::ranges::all_of(all_, f);
+    }
 
 private:
     using Set = std::unordered_set<Address, detail::KeyHash>;

@@ -220,6 +220,24 @@ public:
         return parts_->view.load();
     }
 
+    /// Packs that are damaged keep their files, and are not read any more.
+    /// @errors of the store
+    Result<void> set_aside(std::span<const ObjectId> packs) {
+        using Transaction = typename Store::Transaction;
+        auto done = parts_->committer.run([&](Transaction& tx) -> Result<void> {
+            for (const auto id : packs) {
+                auto row = tx.object(id);
+                if (!row) return row.error();
+                if (!*row || (*row)->state != ObjectState::committed) continue;
+                (*row)->state = ObjectState::quarantined;
+                if (auto put = tx.put(**row); !put) return put;
+            }
+            return {};
+        });
+        if (!done) return done;
+        return parts_->view.load();
+    }
+
     /// What is committed. It changes with `commit` and `remove`.
     const View& view() const noexcept { return parts_->view; }
     Source source() const noexcept { return Source{parts_->view}; }

@@ -100,18 +100,16 @@ public:
         });
     }
 
-    /// A pack by its index; one that was not finished, as on a full disk, by a scan.
-    /// @errors as `PackReader::open` and `scan`; `object_unknown`; of the directory and the store
+    /// A pack by its index.
+    /// @errors as `PackReader::open`; `object_unknown`; of the directory and the store
     Result<Reader> open(ObjectId id) const noexcept {
         auto object = open_object(id);
         if (!object) return object.error();
         auto pack = Reader::open(std::move(*object), options());
-        if (pack) return pack;
-        if (!pack.error().is(Errc::pack_unfinished)) return pack.error().about(id);
-        ScanReport report;
-        return scan(id, report);
+        if (!pack) return pack.error().about(id);
+        return pack;
     }
-    /// By its records alone, whatever its index says.
+    /// By its records alone, whatever its index says: what can be saved of one that is damaged.
     Result<Reader> scan(ObjectId id, ScanReport& report) const noexcept {
         auto object = open_object(id);
         if (!object) return object.error();

@@ -1,0 +1,159 @@
+#ifndef BOBBIN_PACK_REPAIR_HPP
+#define BOBBIN_PACK_REPAIR_HPP
+
+#include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/verify.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace bobbin::pack {
+
+struct RepairReport {
+    std::uint64_t salvaged = 0;  ///< chunks that had no other good copy
+    std::uint64_t lost = 0;  ///< that are in no other pack, as far as index or store can count them
+    std::vector<ObjectId> removed;  ///< packs of which all is elsewhere now, or whose file is gone
+    std::vector<ObjectId>
+        set_aside;  ///< of which something is lost: their files stay, for other tools
+    std::vector<PackProblem> left;  ///< which the disk refuses to read
+};
+
+namespace detail {
+
+template <class Packs>
+class Repairing {
+public:
+    using Digest = typename Packs::Digest;
+    using View = typename Packs::View;
+    using Chunk = typename Packs::Chunk;
+
+    Repairing(Packs& packs, const VerifyReport<Digest>& found) : packs_{packs} {
+        for (const auto& problem : found.packs_damaged) bad_.push_back(problem.pack);
+        for (const auto& problem : found.chunks_damaged) bad_.push_back(problem.pack);
+        for (const auto& problem : found.unreadable) {
+            bad_.push_back(problem.pack);
+            report_.left.push_back(problem);
+        }
+        std::ranges::sort(bad_);
+        bad_.erase(std::ranges::unique(bad_).begin(), bad_.end());
+    }
+
+    template <class Exclude>
+    Result<RepairReport> run(Exclude& exclude) {
+        for (const auto id : bad_) {
+            if (std::ranges::find(report_.left, id, &PackProblem::pack) != report_.left.end())
+                continue;
+            if (auto done = salvage(id); !done) return done.error();
+        }
+        // Safe before what it was taken from goes.
+        if (auto safe = packs_.commit(); !safe) return safe.error();
+        if (!report_.removed.empty() || !report_.set_aside.empty()) {
+            auto nobody_reads = exclude();
+            if (!nobody_reads) return nobody_reads.error();
+            if (auto gone = packs_.remove(report_.removed); !gone) return gone.error();
+            if (auto aside = packs_.set_aside(report_.set_aside); !aside) return aside.error();
+        }
+        return std::move(report_);
+    }
+
+private:
+    Result<void> salvage(ObjectId id) {
+        // Its index says what is lost, too, where it can be read.
+        auto pack = packs_.view().open(id);
+        const bool has_index = pack.has_value();
+        ScanReport scanned;
+        if (!pack) pack = packs_.view().scan(id, scanned);
+        if (!pack) return pass_over(id, pack.error());
+        std::uint64_t kept = 0, lost = 0;
+        for (std::size_t n = 0; n < pack->chunks(); ++n) {
+            const auto location = pack->chunk(n);
+            if (is_elsewhere(location.key)) {
+                ++kept;
+                continue;
+            }
+            auto bytes = pack->read(location);
+            if (!bytes && bytes.error().domain == Domain::system) {
+                report_.left.push_back({id, bytes.error()});
+                return {};
+            }
+            if (!bytes && bytes.error().is(Errc::out_of_memory)) return bytes.error();
+            if (!bytes) {
+                ++lost;
+                continue;
+            }
+            ++kept;
+            auto is_mine = packs_.claim_copy(location.key);
+            if (!is_mine) return is_mine.error();
+            if (!*is_mine) continue;
+            const Chunk chunk{location.key, static_cast<std::uint32_t>(bytes->size())};
+            if (auto added = packs_.add_group({&chunk, 1}, *bytes); !added) return added;
+            ++report_.salvaged;
+        }
+        if (!has_index) {
+            auto all = count(id);
+            if (!all) return all.error();
+            lost = *all - std::min(*all, kept);
+        }
+        report_.lost += lost;
+        (lost == 0 ? report_.removed : report_.set_aside).push_back(id);
+        return {};
+    }
+
+    /// Of which not one chunk can be read.
+    Result<void> pass_over(ObjectId id, const Error& error) {
+        if (error.is(Errc::out_of_memory)) return error;
+        const bool is_gone = error.is_errno(ENOENT);
+        if (!is_gone && !error.is(Errc::pack_empty)) {
+            report_.left.push_back({id, error});
+            return {};
+        }
+        auto all = count(id);
+        if (!all) return all.error();
+        report_.lost += *all;
+        (is_gone ? report_.removed : report_.set_aside).push_back(id);
+        return {};
+    }
+
+    /// In a pack that is not to be repaired.
+    bool is_elsewhere(const typename Packs::Key& key) const {
+        return packs_.view().chunks().find_copy(key, [&](const PackedChunk& copy) {
+            return !std::ranges::binary_search(bad_, copy.pack);
+        });
+    }
+
+    /// How many chunks the store says that a pack has; at least one.
+    Result<std::uint64_t> count(ObjectId id) {
+        auto& store = packs_.committer().store();
+        auto row = store.object(id);
+        if (!row) return row.error();
+        if (!*row) return std::uint64_t{1};
+        auto index = store.piece_bytes(id, PieceKind::index);
+        if (!index) return index.error();
+        const auto counts = PackIndex::count(*index, (*row)->size);
+        return counts ? std::max<std::uint64_t>(counts->chunks, 1) : 1;
+    }
+
+    Packs& packs_;
+    std::vector<ObjectId> bad_;
+    RepairReport report_;
+};
+
+}  // namespace detail
+
+/// Saves what can be read of packs that a verification has found to be damaged: it is stored once
+/// more, and the damaged ones are read no more. What is lost comes back by saving what it came from.
+/// @param exclude as of `prune`
+/// @errors of the store; those of `exclude`; as `PackStore::commit`; `out_of_memory`
+template <class Packs, class Exclude>
+Result<RepairReport> repair(Packs& packs, const VerifyReport<typename Packs::Digest>& found,
+                            Exclude&& exclude) noexcept {
+    return bobbin::detail::without_throwing(Operation::recover, [&] {
+        return detail::Repairing<Packs>{packs, found}.run(exclude);
+    });
+}
+
+}  // namespace bobbin::pack
+
+#endif

@@ -1,0 +1,253 @@
+#ifndef BOBBIN_PACK_VERIFY_HPP
+#define BOBBIN_PACK_VERIFY_HPP
+
+#include <bobbin/pack/live_chunks.hpp>
+#include <bobbin/pack/pack_source.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace bobbin::pack {
+
+struct VerifyOptions {
+    unsigned percent = 100;  ///< of the packs whose bytes are read; indexes all are
+    std::uint64_t seed = 0;  ///< which these are
+    /// Called now and then with what has been read of what there is, bytes.
+    std::function<void(Bytes /*read*/, Bytes /*all*/)> progress{};
+};
+
+/// A chunk that is stored and can't be served from there.
+template <ContentDigest D>
+struct ChunkProblem {
+    ObjectId pack;
+    Key<D> key{};
+    Error error;
+};
+
+template <ContentDigest D>
+struct VerifyReport {
+    std::uint64_t packs = 0;
+    std::uint64_t packs_read = 0;
+    std::uint64_t chunks = 0;  ///< whose bytes were read
+    Bytes read;
+    std::vector<PackProblem> packs_damaged;  ///< that can't be opened; none of their chunks counts
+    std::vector<ChunkProblem<D>> chunks_damaged;
+    std::vector<PackProblem>
+        unreadable;  ///< which the disk refuses to read: no word on their bytes
+
+    bool is_sound() const noexcept {
+        return packs_damaged.empty() && chunks_damaged.empty() && unreadable.empty();
+    }
+};
+
+/// Reads packs, and compares all their bytes with the digests by which they are asked for.
+/// @errors `out_of_memory`; of the store. What is wrong with packs stands in the report.
+template <class C, ContentDigest D, class Known>
+Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
+                                     const VerifyOptions& options = {}) noexcept {
+    return bobbin::detail::without_throwing(Operation::verify, [&]() -> Result<VerifyReport<D>> {
+        VerifyReport<D> report;
+        Bytes all;
+        for (const auto& row : view.packs()) all += row.size;
+        const auto is_chosen = [&](ObjectId id) {
+            std::uint64_t hash = (id.value ^ options.seed) * 0x9E3779B97F4A7C15u;
+            return (hash >> 32) % 100 < options.percent;
+        };
+        Bytes done;
+        for (const auto& row : view.packs()) {
+            ++report.packs;
+            auto pack = view.open(row.id);
+            const auto note = [&](const Error& error) {
+                (error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) ||
+                         error.domain == Domain::bobbin
+                     ? report.packs_damaged
+                     : report.unreadable)
+                    .push_back({row.id, error});
+            };
+            if (!pack) {
+                if (pack.error().is(Errc::out_of_memory)) return pack.error();
+                note(pack.error());
+            } else if (is_chosen(row.id)) {
+                ++report.packs_read;
+                report.chunks += pack->chunks();
+                report.read += row.size;
+                auto read = pack->verify([&](const auto& location, const Error& error) {
+                    report.chunks_damaged.push_back({row.id, location.key, error});
+                });
+                if (!read && read.error().is(Errc::out_of_memory)) return read.error();
+                if (!read) note(read.error());
+            }
+            done += row.size;
+            if (options.progress) options.progress(done, all);
+        }
+        return report;
+    });
+}
+
+/// A file or directory of a tree that can't be restored whole.
+struct TreeProblem {
+    std::string path;  ///< below the root; empty: the root itself
+    Error error;
+};
+
+namespace detail {
+
+/// Walks a tree and looks where each of its chunks is.
+template <ChunkSource S, class IsGood>
+class TreeCheck {
+public:
+    TreeCheck(S& source, IsGood& is_good, std::vector<TreeProblem>& problems) noexcept
+        : source_{source}
+        , is_good_{is_good}
+        , problems_{problems} {}
+
+    Result<std::optional<std::uint64_t>> visit(std::string_view path, TreeEntry& entry) {
+        std::string at{path};
+        at += entry.name;
+        if (entry.kind == EntryKind::directory) {
+            // A node that can't be read would end the walk: it is asked first, when the source is free.
+            directories_.push_back({std::move(at), entry.content});
+            return std::optional<std::uint64_t>{};
+        }
+        if (entry.content.level != 0)
+            files_.push_back({std::move(at), entry.content});
+        else
+            check(at, entry.content);
+        return std::optional<std::uint64_t>{};
+    }
+
+    /// Directory by directory, so that one that is damaged hides no other.
+    Result<void> run(const TreeEntry& root) {
+        if (root.kind != EntryKind::directory) {
+            files_.push_back({{}, root.content});
+            return check_files();
+        }
+        directories_.push_back({{}, root.content});
+        while (!directories_.empty()) {
+            const auto directory = std::move(directories_.back());
+            directories_.pop_back();
+            const auto before = directories_.size();
+            auto read = for_each_entry(source_, directory.content, [&](TreeEntry& entry) {
+                auto path = directory.path;
+                if (!path.empty()) path += '/';
+                auto visited = visit(path, entry);
+                return visited ? Result<bool>{true} : Result<bool>{visited.error()};
+            });
+            if (!read) {
+                if (!is_damage(read.error())) return read;
+                problems_.push_back({directory.path, read.error()});
+            }
+            std::reverse(directories_.begin() + static_cast<std::ptrdiff_t>(before),
+                         directories_.end());
+            if (auto checked = check_files(); !checked) return checked;
+        }
+        return {};
+    }
+
+private:
+    struct Place {
+        std::string path;
+        Content content;
+    };
+
+    static bool is_damage(const Error& error) noexcept {
+        return error.kind() == ErrorKind::corrupt || error.is(Errc::chunk_missing) ||
+               error.is(Errc::format_unknown);
+    }
+
+    void check(const std::string& path, const Content& content) {
+        for (const auto& extent : content.extents)
+            if (!extent.is_hole)
+                if (auto error = is_good_(extent.address)) {
+                    problems_.push_back({path, *error});
+                    return;
+                }
+    }
+
+    /// Those with lists, now that the source is free.
+    Result<void> check_files() {
+        for (const auto& [path, content] : std::exchange(files_, {})) {
+            std::optional<Error> wrong;
+            auto walked = for_each_chunk(
+                content,
+                [&](const Address& address) -> Result<std::vector<std::byte>> {
+                    auto bytes = source_.read(address);
+                    if (!bytes) return bytes.error();
+                    return std::vector<std::byte>(bytes->begin(), bytes->end());
+                },
+                [&](const Extent& extent) -> Result<void> {
+                    if (!wrong && !extent.is_hole) wrong = is_good_(extent.address);
+                    return {};
+                });
+            if (!walked && !is_damage(walked.error())) return walked;
+            if (!walked) wrong = walked.error();
+            if (wrong) problems_.push_back({path, *wrong});
+        }
+        return {};
+    }
+
+    S& source_;
+    IsGood& is_good_;
+    std::vector<TreeProblem>& problems_;
+    std::vector<Place> directories_;
+    std::vector<Place> files_;
+};
+
+}  // namespace detail
+
+/// Tells what of a tree can't be restored, with the paths.
+/// @param is_good gives, of an address, an optional Error: why the chunk can't be served
+/// @errors of the disk, at once; `out_of_memory`
+template <ChunkSource S, class IsGood>
+Result<std::vector<TreeProblem>> verify_tree(S& source, const TreeEntry& root,
+                                             IsGood&& is_good) noexcept {
+    return bobbin::detail::without_throwing(Operation::verify,
+                                            [&]() -> Result<std::vector<TreeProblem>> {
+                                                std::vector<TreeProblem> problems;
+                                                detail::TreeCheck check{source, is_good, problems};
+                                                if (auto done = check.run(root); !done)
+                                                    return done.error();
+                                                return problems;
+                                            });
+}
+
+/// Which chunks can be served, as far as is known: those that are listed, but for those that a
+/// verification has found to be damaged. Must outlive neither.
+template <class View, ContentDigest D>
+class ChunkHealth {
+public:
+    ChunkHealth(const View& view, const VerifyReport<D>& packs) : view_{view} {
+        for (const auto& problem : packs.chunks_damaged)
+            damaged_.emplace(problem.key, std::pair{problem.pack, problem.error});
+    }
+
+    /// Why a chunk can't be served from any pack, if so.
+    std::optional<Error> operator()(const Key<D>& key) const {
+        Error why{Errc::chunk_missing, Operation::read};
+        const bool is_there = view_.chunks().find_copy(key, [&](const PackedChunk& copy) {
+            const auto [first, last] = damaged_.equal_range(key);
+            const auto here = std::find_if(
+                first, last, [&](const auto& known) { return known.second.first == copy.pack; });
+            if (here == last) return true;
+            why = here->second.second;
+            return false;
+        });
+        if (is_there) return {};
+        return why;
+    }
+
+private:
+    const View& view_;
+    std::unordered_multimap<Key<D>, std::pair<ObjectId, Error>, detail::KeyHash> damaged_;
+};
+
+}  // namespace bobbin::pack
+
+#endif

@@ -1,0 +1,189 @@
+// What is damaged is found, never served, and mended as far as it can be.
+#include "store_life.hpp"
+
+#include <bobbin/pack/repair.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+using namespace pack_tests;
+
+namespace {
+
+/// A store on a disk of which any byte can be bent.
+struct Bench {
+    Bench() {
+        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
+        (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
+        life.emplace(Fs{ground}, &promise, true);
+    }
+    void reopen() {
+        life.reset();
+        life.emplace(Fs{ground}, &promise, false);
+    }
+    FileHandle open(ObjectId id, OpenMode mode) {
+        const auto place = ground.open_root(pack_place, RootMode::existing);
+        const auto file = ground.open_at(*place, ObjectName{id}.c_str(), mode);
+        (void)ground.close(*place);
+        return *file;
+    }
+    std::uint64_t size(ObjectId id) {
+        const auto file = open(id, OpenMode::read);
+        const auto size = ground.status(file)->size.value;
+        (void)ground.close(file);
+        return size;
+    }
+    void flip(ObjectId id, std::uint64_t at, std::byte by = std::byte{0x40}) {
+        const auto file = open(id, OpenMode::write);
+        std::byte byte{};
+        BOOST_REQUIRE(*ground.read_at(file, {&byte, 1}, at) == 1U);
+        byte ^= by;
+        BOOST_REQUIRE(*ground.write_at(file, {&byte, 1}, at) == 1U);
+        (void)ground.close(file);
+    }
+    std::vector<ObjectId> packs() {
+        std::vector<ObjectId> ids;
+        for (const auto& row : life->packs->view().packs()) ids.push_back(row.id);
+        return ids;
+    }
+    auto verify() {
+        auto report = pack::verify_packs(life->packs->view());
+        BOOST_REQUIRE(report.has_value());
+        return *report;
+    }
+    auto repair() {
+        auto repaired = pack::repair(*life->packs, verify(), []() -> Result<int> { return 0; });
+        BOOST_REQUIRE_MESSAGE(repaired.has_value(), (repaired ? "" : describe(repaired.error())));
+        return *repaired;
+    }
+    /// How many of the chunks [first, last) are served; what is served must be right.
+    std::uint64_t count_served(std::uint64_t first, std::uint64_t last) {
+        auto source = life->packs->source();
+        std::uint64_t served = 0;
+        for (auto n = first; n < last; ++n) {
+            const auto expected = chunk_bytes(n);
+            const auto bytes = source.read(digest_of<Sha256>(expected));
+            if (!bytes) {
+                BOOST_REQUIRE((bytes.error().is(Errc::chunk_missing) ||
+                               bytes.error().kind() == ErrorKind::corrupt));
+                continue;
+            }
+            BOOST_REQUIRE(std::ranges::equal(*bytes, expected));
+            ++served;
+        }
+        return served;
+    }
+
+    SimFs ground;
+    Promise promise;
+    std::optional<Life> life;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(pack_repair)
+
+BOOST_AUTO_TEST_CASE(what_is_whole_is_sound) {
+    Bench bench;
+    bench.life->save(1, {0, 16});
+    const auto report = bench.verify();
+    BOOST_TEST(report.is_sound());
+    BOOST_TEST(report.chunks == 16U);
+    BOOST_TEST(report.packs == report.packs_read);
+    const auto repaired = bench.repair();
+    BOOST_TEST((repaired.salvaged == 0 && repaired.lost == 0 && repaired.removed.empty() &&
+                repaired.set_aside.empty() && repaired.left.empty()));
+}
+
+// Every byte of a pack in turn: always found, never served, and all other records are recovered.
+BOOST_AUTO_TEST_CASE(a_flipped_bit_is_found_and_costs_one_record) {
+    Bench whole;
+    whole.life->save(1, {0, 4});
+    const auto id = whole.packs().front();
+    const auto size = whole.size(id);
+    whole.life.reset();
+    for (std::uint64_t at = 0; at < size; at += at % 7 + 1) {
+        Bench bench;
+        bench.life->save(1, {0, 4});
+        bench.flip(id, at);
+        bench.reopen();
+        BOOST_REQUIRE_MESSAGE(!bench.verify().is_sound(), "byte " << at << " of " << size);
+        const auto repaired = bench.repair();
+        BOOST_REQUIRE(bench.verify().is_sound());
+        const auto served = bench.count_served(0, 4);
+        BOOST_REQUIRE_MESSAGE(served >= 3 && served + repaired.lost == 4,
+                              "byte " << at << ": " << served << " served, " << repaired.lost
+                                      << " lost");
+        BOOST_REQUIRE((repaired.lost == 0 ? repaired.removed : repaired.set_aside).size() == 1U);
+
+        // What it came from brings it back.
+        bench.life->save(2, {0, 4});
+        BOOST_REQUIRE(bench.count_served(0, 4) == 4U);
+        BOOST_REQUIRE(bench.verify().is_sound());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_second_copy_is_served_where_the_first_is_damaged) {
+    Bench bench;
+    bench.life->save(1, {0, 2});
+    const auto first = bench.packs().front();
+    const auto bytes = chunk_bytes(0);
+    const pack::NewChunk<Sha256> copy{digest_of<Sha256>(bytes),
+                                      static_cast<std::uint32_t>(bytes.size())};
+    BOOST_TEST(*bench.life->packs->claim_copy(copy.key));
+    BOOST_TEST(bench.life->packs->add_group({&copy, 1}, bytes).has_value());
+    BOOST_TEST(bench.life->packs->commit().has_value());
+    for (const auto id : bench.packs()) {
+        // In the bytes of the first record.
+        bench.flip(id, 128 + 24 + 36 + 100);
+        auto source = bench.life->packs->source();
+        const auto read = source.read(copy.key);
+        if (id == first) {
+            BOOST_TEST((read && std::ranges::equal(*read, bytes)));
+        } else {
+            BOOST_TEST((!read && read.error().kind() == ErrorKind::corrupt));
+            BOOST_TEST(source.problems().size() == 2U);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_missing_damaged_or_unreadable_are_three_answers) {
+    Bench bench;
+    bench.life->save(1, {0, 2});
+    const auto id = bench.packs().front();
+    auto source = bench.life->packs->source();
+    const auto missing = source.read(digest_of<Sha256>(chunk_bytes(77)));
+    BOOST_TEST((!missing && missing.error().is(Errc::chunk_missing)));
+    BOOST_TEST(!source.locate(digest_of<Sha256>(chunk_bytes(77))));
+
+    bench.life->data.plan().add({{testing::Call::read}, 1, true, EIO});
+    auto again = bench.life->packs->source();
+    const auto refused = again.read(digest_of<Sha256>(chunk_bytes(0)));
+    BOOST_TEST((!refused && refused.error().is_errno(EIO)));
+    const auto report = bench.verify();
+    BOOST_TEST((report.unreadable.size() == 1 && report.packs_damaged.empty()));
+    const auto repaired = bench.repair();
+    BOOST_TEST((repaired.left.size() == 1 && repaired.removed.empty() && repaired.lost == 0));
+    bench.life->data.plan().clear();
+    BOOST_TEST(bench.count_served(0, 2) == 2U);
+    bench.flip(id, 128 + 24 + 36 + 100);
+    const auto damaged = bench.life->packs->source().read(digest_of<Sha256>(chunk_bytes(0)));
+    BOOST_TEST((!damaged && damaged.error().kind() == ErrorKind::corrupt));
+}
+
+BOOST_AUTO_TEST_CASE(a_pack_whose_file_is_gone_is_told_and_forgotten) {
+    Bench bench;
+    bench.life->save(1, {0, 3});
+    const auto id = bench.packs().front();
+    const auto place = bench.ground.open_root(pack_place, RootMode::existing);
+    BOOST_TEST(bench.ground.remove(*place, ObjectName{id}.c_str()).has_value());
+    (void)bench.ground.close(*place);
+    bench.reopen();
+    BOOST_TEST(bench.life->packs->view().problems().size() == 1U);
+    const auto repaired = bench.repair();
+    BOOST_TEST((repaired.lost == 3 && repaired.removed == std::vector{id}));
+    BOOST_TEST(bench.packs().empty());
+    bench.life->save(2, {0, 3});
+    BOOST_TEST(bench.count_served(0, 3) == 3U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
