@@ -216,6 +216,25 @@ public:
         });
     }
 
+    /// Likewise of an entry that `detail::put_entry` or another encoder has made.
+    /// @param encoded is taken as it is
+    /// @errors `invalid_argument`: its name is not greater than the one before, or `finish` was
+    ///   called; `out_of_range`, `out_of_memory`; all leave the encoder as it was
+    Result<void> add_encoded(std::string_view name, ByteView encoded) noexcept {
+        if (is_finished_ || name <= previous_)
+            return Error{Errc::invalid_argument, Operation::encode};
+        if (encoded.size() > TreeLimits::entry)
+            return Error{Errc::out_of_range, Operation::encode};
+        return bobbin::detail::without_throwing(Operation::encode, [&]() -> Result<void> {
+            drop_taken();
+            make_room(encoded.size() + detail::max_varint);
+            previous_ = name;
+            detail::put_varint(piece_, encoded.size());
+            detail::put_bytes(piece_, encoded);
+            return {};
+        });
+    }
+
     /// Ends the node.
     /// @errors `invalid_argument`: again; `out_of_memory`
     Result<void> finish() noexcept {
