@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -225,7 +226,11 @@ private:
         if (!may_be) return std::optional<std::string>{};
         const auto handle = bobbin::detail::uninterrupted(
             [&] { return fs.open_at(frame.handle, at->name.c_str(), OpenMode::read); });
-        if (!handle) return handle.error();
+        if (!handle) {
+            // A symlink, where the directory did not tell.
+            if (handle.error().is_errno(ELOOP)) return std::optional<std::string>{};
+            return handle.error();
+        }
         const File<Fs> file{fs, *handle};
         const auto status = fs.node(*handle);
         if (!status) return status.error();
