@@ -63,10 +63,10 @@ BOOST_AUTO_TEST_CASE(all_of_a_tree_is_saved) {
     BOOST_TEST(at.store.is_complete());
     BOOST_TEST(at.bends->open == 0);
     const auto tree = at.tree(saved);
-    BOOST_TEST((paths_of(tree) == std::vector<std::string>{"", "empty", "large", "link",
-                                                           "name \xff\xfe\n", "small", "target",
-                                                           "target/inside", "target/nothing",
-                                                           "target/same", "to directory", "twice"}));
+    BOOST_TEST((paths_of(tree) ==
+                std::vector<std::string>{"", "empty", "large", "link", "name \xff\xfe\n", "small",
+                                         "target", "target/inside", "target/nothing", "target/same",
+                                         "to directory", "twice"}));
     for (const auto& [path, entry] : tree) {
         const auto s = status_of(at / path);
         const auto kind = S_ISDIR(s.st_mode)   ? EntryKind::directory
@@ -178,17 +178,17 @@ BOOST_AUTO_TEST_CASE(other_codecs_and_chunkers) {
     put_file(at / "lists", text_of(9, 400'000));
     at.options.largest_whole = 1000_B;
     const auto zstd = [] { return Zstd{1}; };
-    const auto saved = save_tree(PosixTreeFs{}, at.path(), at.store, at.options,
-                                 static_cast<FileCache<PosixTreeFs>*>(nullptr), zstd,
-                                 FixedChunks{1000_B});
+    const auto saved =
+        save_tree(PosixTreeFs{}, at.path(), at.store, at.options,
+                  static_cast<FileCache<PosixTreeFs>*>(nullptr), zstd, FixedChunks{1000_B});
     BOOST_REQUIRE(saved);
     const auto tree = at.tree(*saved);
     BOOST_TEST(tree.at("lists").content.level == 1);
     BOOST_TEST((bytes_of(at.store, tree.at("lists").content) == text_of(9, 400'000)));
     MemoryStore store;
-    const auto plain = save_tree(PosixTreeFs{}, at.path(), store, at.options,
-                                 static_cast<FileCache<PosixTreeFs>*>(nullptr),
-                                 MakeCodec<NoCodec>{}, WholeFile{});
+    const auto plain =
+        save_tree(PosixTreeFs{}, at.path(), store, at.options,
+                  static_cast<FileCache<PosixTreeFs>*>(nullptr), MakeCodec<NoCodec>{}, WholeFile{});
     BOOST_REQUIRE(plain);
     BOOST_TEST(plain->counts.bytes_stored == plain->counts.bytes_new);
     BOOST_TEST((bytes_of(store, read_tree(store, plain->root).at("large").content) ==
@@ -237,8 +237,8 @@ BOOST_AUTO_TEST_CASE(special_files_are_told) {
     for (const bool hides : {false, true}) {
         at.bends->hides_kinds = hides;
         const auto saved = at.save();
-        BOOST_TEST((at.told() == std::vector<std::string>{"special file: d/socket",
-                                                          "special file: fifo"}));
+        BOOST_TEST((at.told() ==
+                    std::vector<std::string>{"special file: d/socket", "special file: fifo"}));
         BOOST_TEST(saved.counts.problems == 2U);
         BOOST_TEST((paths_of(at.tree(saved)) == std::vector<std::string>{"", "d"}));
     }
@@ -250,12 +250,15 @@ BOOST_AUTO_TEST_CASE(ignore_rules) {
     put_file(at / ".bobbinignore", "*.o\n/build/\n");
     put_file(at / "a/.bobbinignore", "!keep.o\nb/c\n");
     put_file(at / "a/b/.bobbinignore", "/x\n");
-    for (const auto* name : {"x", "x.o", "keep.o", "a/x", "a/keep.o", "a/y.o", "a/b/x", "a/b/keep.o",
-                             "a/b/c/x", "build/x", "a/build"})
+    for (const auto* name : {"x", "x.o", "keep.o", "a/x", "a/keep.o", "a/y.o", "a/b/x",
+                             "a/b/keep.o", "a/b/c/x", "build/x", "a/build"})
         put_file(at / name, name);
-    const std::vector<std::string> kept{"",         ".bobbinignore", "a",
-                                        "a/.bobbinignore", "a/b",    "a/b/.bobbinignore",
-                                        "a/b/keep.o", "a/build", "a/keep.o", "a/x", "x"};
+    const std::vector<std::string> kept{"",           ".bobbinignore",
+                                        "a",          "a/.bobbinignore",
+                                        "a/b",        "a/b/.bobbinignore",
+                                        "a/b/keep.o", "a/build",
+                                        "a/keep.o",   "a/x",
+                                        "x"};
     for (const bool hides : {false, true}) {
         at.bends->hides_kinds = hides;
         BOOST_TEST((paths_of(at.tree(at.save())) == kept));
@@ -271,8 +274,7 @@ BOOST_AUTO_TEST_CASE(ignore_rules) {
     at.options.reads_ignore_files = true;
     put_file(at / "a/.bobbinignore", std::string((1 << 20) + 1, '\n'));
     BOOST_TEST(at.tree(at.save()).count("a/b/c/x") == 1U);
-    BOOST_TEST((at.told() ==
-                std::vector<std::string>{"ignore rules unreadable: a/.bobbinignore"}));
+    BOOST_TEST((at.told() == std::vector<std::string>{"ignore rules unreadable: a/.bobbinignore"}));
     // Only a file has rules.
     ::unlink((at / "a/.bobbinignore").c_str());
     BOOST_REQUIRE(::symlink("b/.bobbinignore", (at / "a/.bobbinignore").c_str()) == 0);
@@ -314,9 +316,9 @@ BOOST_AUTO_TEST_CASE(directories_that_are_left_out) {
             if (status.inode == inode) status.device = 12345;
     };
     const auto tree = at.tree(at.save());
-    BOOST_TEST((paths_of(tree) == std::vector<std::string>{"", "mounted", "mounted/d",
-                                                           "mounted/d/file", "mounted/linked",
-                                                           "mounted/same"}));
+    BOOST_TEST(
+        (paths_of(tree) == std::vector<std::string>{"", "mounted", "mounted/d", "mounted/d/file",
+                                                    "mounted/linked", "mounted/same"}));
     BOOST_TEST(tree.at("mounted/linked").hard_link != 0U);
     BOOST_TEST(tree.at("mounted/linked").hard_link != linked);
     BOOST_TEST(tree.at("mounted/linked").hard_link == tree.at("mounted/same").hard_link);

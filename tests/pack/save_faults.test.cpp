@@ -128,8 +128,8 @@ BOOST_AUTO_TEST_CASE(files_that_change_while_they_are_read) {
             at.options.threads = 1;
             std::uint64_t times = 0;
             // Before each first read of the file.
-            at.bends->before = [&](Operation what, const std::string& which)
-                -> std::optional<Error> {
+            at.bends->before = [&](Operation what,
+                                   const std::string& which) -> std::optional<Error> {
                 static thread_local bool is_first = false;
                 if (which != name) return {};
                 if (what == Operation::open) is_first = true;
@@ -156,7 +156,8 @@ BOOST_AUTO_TEST_CASE(files_that_change_while_they_are_read) {
             at.bends->before = nullptr;
             at.wait_for_clock();
             const auto again = at.tree(at.save(true));
-            BOOST_TEST((bytes_of(at.store, again.at(name).content) == text_of(times, size + times)));
+            BOOST_TEST(
+                (bytes_of(at.store, again.at(name).content) == text_of(times, size + times)));
         }
     }
 }
@@ -180,8 +181,9 @@ BOOST_AUTO_TEST_CASE(names_that_become_something_else) {
     make_tree(at);
     at.options.threads = 1;
     const auto swap = [&](const char* name, auto&& make) {
-        at.bends->before = [&, name, done = false](Operation what, const std::string& which) mutable
-            -> std::optional<Error> {
+        at.bends->before =
+            [&, name, done = false](Operation what,
+                                    const std::string& which) mutable -> std::optional<Error> {
             if (what != Operation::open || which != name || std::exchange(done, true)) return {};
             make(at / (which == "e" ? "d/e" : which));
             return {};

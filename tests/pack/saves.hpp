@@ -173,8 +173,7 @@ struct Bends {
     void count_open(std::int64_t change) {
         const auto now = open += change;
         auto most = most_open.load();
-        while (now > most && !most_open.compare_exchange_weak(most, now)) {
-        }
+        while (now > most && !most_open.compare_exchange_weak(most, now)) {}
     }
     std::mutex mutex;
     std::map<bobbin::FileHandle, std::string> names;
@@ -209,8 +208,8 @@ public:
         if (const auto error = ask(bobbin::Operation::read, name_of(h))) return *error;
         return PosixTreeFs::read_at(h, to, offset);
     }
-    bobbin::Result<std::vector<bobbin::DirectoryName>> read_directory(
-        bobbin::FileHandle h) noexcept {
+    bobbin::Result<std::vector<bobbin::DirectoryName>>
+    read_directory(bobbin::FileHandle h) noexcept {
         if (const auto error = ask(bobbin::Operation::list, name_of(h))) return *error;
         auto names = PosixTreeFs::read_directory(h);
         if (names && bends_->hides_kinds)
