@@ -45,8 +45,9 @@ struct Lister {
         ++depth;
         return {};
     }
-    Result<void> leave() {
+    Result<void> leave(std::string_view path) {
         BOOST_REQUIRE(depth != 0u);
+        BOOST_TEST(static_cast<std::size_t>(std::ranges::count(path, '/')) == depth);
         --depth;
         return {};
     }

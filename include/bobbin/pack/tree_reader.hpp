@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -123,9 +122,9 @@ Result<std::optional<TreeEntry>> find_entry(S& source, const Content& directory,
 ///
 /// | expression | result | meaning |
 /// |---|---|---|
-/// | `v.visit(path, entry)` | `Result<std::optional<std::uint64_t>>` | for each entry; `path` is that of its directory, empty or ending with '/'. A number: a directory is walked as well; not asked for others |
+/// | `v.visit(path, entry)` | `Result<std::optional<std::uint64_t>>` | for each entry; `path` is that of its directory, empty or ending with '/'. A number: a directory is walked as well; not asked for others. All but the content of a directory may be taken from `entry` |
 /// | `v.enter(name, number)` | `Result<void>` | the entries of that directory follow (optional) |
-/// | `v.leave()` | `Result<void>` | what follows is of the directory above (optional) |
+/// | `v.leave(path)` | `Result<void>` | those of a directory that was entered have ended, and what follows is of the one above (optional) |
 ///
 /// An error ends the walk.
 template <class V>
@@ -193,7 +192,6 @@ private:
             auto number = visitor_.visit(path_, entry);
             if (!number) return number.error();
             if (!*number || !is_directory) return true;
-            // The visitor may have taken from the entry what it can use, but not these.
             const auto size = sizeof(Pending) + level.after.size() +
                               entry.content.extents.size() * sizeof(Extent);
             level.pending.push_back({level.after, std::move(entry.content), **number});
@@ -217,11 +215,12 @@ private:
     Result<void> leave() {
         const auto& level = levels_.back();
         memory_ -= level.memory;
-        const bool is_root = levels_.size() == 1;
-        if (!is_root) path_.resize(path_.size() - level.name.size() - 1);
+        if (levels_.size() != 1) {
+            if constexpr (requires { visitor_.leave(std::string_view{}); })
+                if (Result<void> left = visitor_.leave(path_); !left) return left;
+            path_.resize(path_.size() - level.name.size() - 1);
+        }
         levels_.pop_back();
-        if (is_root) return {};
-        if constexpr (requires { visitor_.leave(); }) return visitor_.leave();
         return {};
     }
 

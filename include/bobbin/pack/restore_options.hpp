@@ -1,0 +1,70 @@
+#ifndef BOBBIN_PACK_RESTORE_OPTIONS_HPP
+#define BOBBIN_PACK_RESTORE_OPTIONS_HPP
+
+#include <bobbin/fs/tree.hpp>
+#include <bobbin/pack/detail/restore_files.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace bobbin::pack {
+
+enum class RestoreAction : std::uint8_t {
+    create,    ///< it is missing
+    content,   ///< a file or symlink differs and is made anew
+    metadata,  ///< only mode, owner, time or attributes differ
+    replace,   ///< what has the name is of another kind; all that is in it goes
+    remove,    ///< the snapshot has it not
+};
+
+struct RestoreOptions {
+    std::string path{};            ///< of the part that is restored, in the snapshot; empty: all
+    bool dry_run = false;          ///< says what would happen and changes nothing
+    bool delete_extra = false;     ///< removes what the snapshot has not
+    bool force = false;            ///< also into a tree that is not its own
+    bool compare_content = false;  ///< reads files whose size and time are right
+    bool sync = true;              ///< without, a power cut may leave files without their bytes
+    unsigned threads = 0;          ///< 0: as many as there are processors, up to 8
+    /// Whether a directory that is not empty is the snapshot's own: the caller has kept device and
+    /// inode of where it was saved from or restored to. Without, none is.
+    std::function<bool(const NodeStatus&)> is_own{};
+    /// Names that `delete_extra` leaves, with all in them.
+    std::function<bool(std::string_view path)> keeps{};
+    /// Called for each path that changes, before any does, by the calling thread.
+    std::function<void(std::string_view path, RestoreAction)> tell{};
+    RestoreProgress* progress = nullptr;
+};
+
+enum class RestoreRecovery : std::uint8_t {
+    nothing,   ///< there was nothing to do
+    cleaned,   ///< nothing had been changed yet, or all; what was left of it is removed
+    finished,  ///< the tree is as the snapshot has it
+    undone,    ///< the tree is as it was before
+};
+
+struct RestoreReport {
+    std::uint64_t created = 0;  ///< names of each action
+    std::uint64_t content = 0;
+    std::uint64_t metadata = 0;
+    std::uint64_t replaced = 0;
+    std::uint64_t removed = 0;
+    std::uint64_t unchanged = 0;
+    std::uint64_t files = 0;  ///< written
+    std::uint64_t bytes = 0;
+    std::uint64_t owners_refused = 0;  ///< that the system did not let this user set
+    std::uint64_t modes_refused = 0;
+    std::uint64_t times_refused = 0;
+    std::uint64_t attributes_refused = 0;
+    std::uint64_t skipped = 0;  ///< names of the snapshot that a tree can't have
+    RestoreRecovery recovered = RestoreRecovery::nothing;  ///< of a restore before this one
+    /// The restore failed, and taking it back did too: the next one, or `recover_restore`, must.
+    bool is_unfinished = false;
+    std::string failed_path;  ///< where it failed, as far as that is known
+    NodeStatus root;          ///< of the target, for `is_own`
+};
+
+}  // namespace bobbin::pack
+
+#endif
