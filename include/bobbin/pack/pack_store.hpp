@@ -241,6 +241,19 @@ public:
     /// What is committed. It changes with `commit` and `remove`.
     const View& view() const noexcept { return parts_->view; }
     Source source() const noexcept { return Source{parts_->view}; }
+    /// The bytes of a chunk that is committed. From any thread, one at a time.
+    /// @errors as `PackSource::read`
+    /// @allocates them
+    Result<std::vector<std::byte>> fetch(const Key& key) noexcept {
+        return bobbin::detail::without_throwing(
+            Operation::read, [&]() -> Result<std::vector<std::byte>> {
+                const Lock lock{parts_->fetching};
+                if (!parts_->fetcher) parts_->fetcher.emplace(parts_->view);
+                auto bytes = parts_->fetcher->read(key);
+                if (!bytes) return bytes.error();
+                return std::vector<std::byte>(bytes->begin(), bytes->end());
+            });
+    }
     Committer& committer() noexcept { return parts_->committer; }
     typename Archive::Syncer& syncer() noexcept { return parts_->syncer; }
 
@@ -298,6 +311,9 @@ private:
         std::vector<Ended> ended;
         std::optional<Error> failed;
         std::size_t added = 0;  ///< of those claimed
+
+        Mutex fetching;
+        std::optional<Source> fetcher;
 
         Mutex claiming;                                          ///< after `writing`
         std::unordered_map<Key, bool, detail::KeyHash> claimed;  ///< and whether it was added

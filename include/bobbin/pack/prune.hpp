@@ -19,7 +19,6 @@ struct PruneOptions {
     /// Packs smaller than a quarter of the largest are put together from so many on.
     std::size_t small_packs = 16;
     Bytes pack_size = 64_MiB;  ///< of the store
-    bool is_dry = false;       ///< only counts
 };
 
 struct PruneReport {
@@ -34,75 +33,60 @@ struct PruneReport {
 
 namespace detail {
 
-template <class Packs>
-class Pruning {
-public:
-    using View = typename Packs::View;
-    using Chunk = typename Packs::Chunk;
+/// A pack of which something is needed, and that is written anew.
+struct Rewrite {
+    ObjectId pack;
+    Bytes size;
+};
+struct PrunePlan {
+    PruneReport report;
+    std::vector<ObjectId> remove;
+    std::vector<Rewrite> rewrite;  ///< in the order of their numbers
+};
 
-    Pruning(Packs& packs, const LiveChunks& live, const PruneOptions& options) noexcept
-        : packs_{packs}
+/// Decides what goes and what is written anew.
+template <class View>
+class PrunePlanner {
+public:
+    PrunePlanner(const View& view, const LiveChunks& live, const PruneOptions& options) noexcept
+        : view_{view}
         , live_{live}
         , options_{options} {}
 
-    template <class Exclude>
-    Result<PruneReport> run(Exclude& exclude) {
-        if (auto planned = plan(); !planned) return planned.error();
-        if (options_.is_dry) return std::move(report_);
-        if (auto removed = remove(exclude); !removed) return removed.error();
-        for (const auto& pack : rewrite_) {
-            auto copied = copy(pack.id);
-            if (!copied) return copied.error();
-            if (!*copied) continue;
-            remove_.push_back(pack.id);
-            report_.freed += pack.size;
-            // So that the disk needs room for no more than a pack or two.
-            if (copied_.value >= options_.pack_size.value)
-                if (auto moved = move(exclude); !moved) return moved.error();
-        }
-        if (auto moved = move(exclude); !moved) return moved.error();
-        return std::move(report_);
-    }
-
-private:
-    struct Plan {
-        ObjectId id;
-        Bytes size;
-        bool is_small = false;
-    };
-
-    Result<void> plan() {
+    Result<PrunePlan> run() {
+        PrunePlan plan;
+        auto& report = plan.report;
         Bytes largest;
-        for (const auto& row : packs_.view().packs()) largest = std::max(largest, row.size);
-        std::vector<Plan> small;
-        for (const auto& row : packs_.view().packs()) {
-            ++report_.packs;
-            report_.before += row.size;
-            auto pack = packs_.view().open(row.id);
+        for (const auto& row : view_.packs()) largest = std::max(largest, row.size);
+        std::vector<Rewrite> small;
+        for (const auto& row : view_.packs()) {
+            ++report.packs;
+            report.before += row.size;
+            auto pack = view_.open(row.id);
+            if (!pack && pack.error().is(Errc::out_of_memory)) return pack.error();
             if (!pack) {
-                report_.problems.push_back({row.id, pack.error()});
+                report.problems.push_back({row.id, pack.error()});
                 continue;
             }
             const auto [stored, dead] = count(*pack);
-            report_.dead += Bytes{dead};
-            const Plan what{row.id, row.size};
-            if (dead == stored) {
-                remove_.push_back(row.id);
-                ++report_.removed;
-                report_.freed += row.size;
-            } else if (dead * 100 > stored * options_.dead_percent) {
-                rewrite_.push_back(what);
-            } else if (row.size.value < largest.value / 4) {
-                small.push_back(what);
-            }
+            report.dead += Bytes{dead};
+            if (dead == stored)
+                plan.remove.push_back(row.id);
+            else if (dead * 100 > stored * options_.dead_percent)
+                plan.rewrite.push_back({row.id, row.size});
+            else if (row.size.value < largest.value / 4)
+                small.push_back({row.id, row.size});
+            if (dead == stored) report.freed += row.size;
         }
         if (small.size() >= options_.small_packs && small.size() > 1)
-            rewrite_.insert(rewrite_.end(), small.begin(), small.end());
-        std::ranges::sort(rewrite_, {}, &Plan::id);
-        report_.rewritten = rewrite_.size();
-        return {};
+            plan.rewrite.insert(plan.rewrite.end(), small.begin(), small.end());
+        std::ranges::sort(plan.rewrite, {}, &Rewrite::pack);
+        report.removed = plan.remove.size();
+        report.rewritten = plan.rewrite.size();
+        return plan;
     }
 
+private:
     /// Stored bytes, all and dead ones; of a record that is in part alive, by its raw bytes. A chunk
     /// that an earlier pack keeps is dead here.
     std::pair<std::uint64_t, std::uint64_t> count(const typename View::Reader& pack) {
@@ -121,6 +105,45 @@ private:
         return {stored, dead};
     }
 
+    const View& view_;
+    const LiveChunks& live_;
+    PruneOptions options_;
+    std::unordered_set<typename View::Key, KeyHash> kept_;
+};
+
+template <class Packs>
+class Pruning {
+public:
+    using View = typename Packs::View;
+    using Chunk = typename Packs::Chunk;
+
+    Pruning(Packs& packs, const LiveChunks& live, const PruneOptions& options) noexcept
+        : packs_{packs}
+        , live_{live}
+        , options_{options} {}
+
+    template <class Exclude>
+    Result<PruneReport> run(Exclude& exclude) {
+        auto plan = PrunePlanner<View>{packs_.view(), live_, options_}.run();
+        if (!plan) return plan.error();
+        report_ = std::move(plan->report);
+        remove_ = std::move(plan->remove);
+        if (auto removed = remove(exclude); !removed) return removed.error();
+        for (const auto& [pack, size] : plan->rewrite) {
+            auto copied = copy(pack);
+            if (!copied) return copied.error();
+            if (!*copied) continue;
+            remove_.push_back(pack);
+            report_.freed += size;
+            // So that the disk needs room for no more than a pack or two.
+            if (copied_.value >= options_.pack_size.value)
+                if (auto moved = move(exclude); !moved) return moved.error();
+        }
+        if (auto moved = move(exclude); !moved) return moved.error();
+        return std::move(report_);
+    }
+
+private:
     /// Puts what is alive of a pack into new ones, once.
     /// @returns false: not all of it can be read; what was copied is stored twice until the next time
     Result<bool> copy(ObjectId id) {
@@ -206,13 +229,23 @@ private:
     const LiveChunks& live_;
     PruneOptions options_;
     PruneReport report_;
-    std::unordered_set<typename Packs::Key, KeyHash> kept_;
     std::vector<ObjectId> remove_;  ///< once what was copied is safe
-    std::vector<Plan> rewrite_;
     Bytes copied_;
 };
 
 }  // namespace detail
+
+/// What `prune` would do. Changes nothing.
+/// @errors `out_of_memory`
+template <class View>
+Result<PruneReport> plan_prune(const View& view, const LiveChunks& live,
+                               const PruneOptions& options) noexcept {
+    return bobbin::detail::without_throwing(Operation::query, [&]() -> Result<PruneReport> {
+        auto plan = detail::PrunePlanner<View>{view, live, options}.run();
+        if (!plan) return plan.error();
+        return std::move(plan->report);
+    });
+}
 
 /// Removes what no tree needs: packs of which nothing is alive, and of others what is dead, by
 /// writing anew what is alive. Needs room for a pack or two. It can be interrupted anywhere, and done

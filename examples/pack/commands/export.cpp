@@ -1,0 +1,141 @@
+#include "commands/tree.hpp"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <map>
+
+namespace packs {
+
+using namespace bobbin;
+
+namespace {
+
+struct FreeArchive {
+    void operator()(::archive* archive) const noexcept { ::archive_write_free(archive); }
+};
+struct FreeEntry {
+    void operator()(::archive_entry* entry) const noexcept { ::archive_entry_free(entry); }
+};
+
+/// Writes a tar archive in the pax format, which has room for all that a snapshot knows. Contents are
+/// written after their directory was listed, as the source is busy until then.
+class Tar {
+public:
+    Tar(Source& source, int fd)
+        : source_{source}
+        , archive_{::archive_write_new()} {
+        if (!archive_ || ::archive_write_set_format_pax(archive_.get()) != ARCHIVE_OK ||
+            ::archive_write_open_fd(archive_.get(), fd) != ARCHIVE_OK)
+            throw failure();
+    }
+
+    Result<std::optional<std::uint64_t>> visit(std::string_view path, const pack::TreeEntry& entry) {
+        pending_.push_back({std::string{path} + entry.name, entry});
+        return std::optional<std::uint64_t>{0};
+    }
+    Result<void> enter(std::string_view, std::uint64_t) { return write_pending(); }
+    Result<void> leave() { return write_pending(); }
+
+    Result<void> write_pending() {
+        for (const auto& [path, entry] : std::exchange(pending_, {}))
+            if (auto done = write(path, entry); !done) return done;
+        return {};
+    }
+
+    void close() {
+        if (::archive_write_close(archive_.get()) != ARCHIVE_OK) throw failure();
+    }
+
+private:
+    struct Named {
+        std::string path;
+        pack::TreeEntry entry;
+    };
+
+    Failure failure() const {
+        const char* const why = archive_ ? ::archive_error_string(archive_.get()) : nullptr;
+        return Failure{exit_failed, fmt::format("the archive can't be written: {}", why ? why : "no memory")};
+    }
+
+    Error refused() const {
+        const int number = ::archive_errno(archive_.get());
+        return Error::system(number > 0 ? number : EIO, Operation::write);
+    }
+
+    Result<void> write(const std::string& path, const pack::TreeEntry& entry) {
+        const std::unique_ptr<::archive_entry, FreeEntry> to{::archive_entry_new()};
+        if (!to) return Error{Errc::out_of_memory, Operation::write};
+        auto* const e = to.get();
+        ::archive_entry_set_pathname(e, path.c_str());
+        ::archive_entry_set_mode(e, static_cast<mode_t>(entry.mode |
+                                        (entry.kind == pack::EntryKind::directory ? AE_IFDIR
+                                         : entry.kind == pack::EntryKind::symlink ? AE_IFLNK
+                                                                                  : AE_IFREG)));
+        ::archive_entry_set_uid(e, entry.user);
+        ::archive_entry_set_gid(e, entry.group);
+        if (!entry.user_name.empty()) ::archive_entry_set_uname(e, entry.user_name.c_str());
+        if (!entry.group_name.empty()) ::archive_entry_set_gname(e, entry.group_name.c_str());
+        ::archive_entry_set_mtime(e, static_cast<time_t>(entry.modified.seconds),
+                                  static_cast<long>(entry.modified.nanoseconds));
+        for (const auto& attribute : entry.attributes)
+            ::archive_entry_xattr_add_entry(e, attribute.name.c_str(), attribute.value.data(),
+                                            attribute.value.size());
+        bool has_content = entry.kind == pack::EntryKind::file;
+        if (entry.hard_link != 0 && entry.kind != pack::EntryKind::directory) {
+            const auto [first, is_first] = links_.try_emplace(entry.hard_link, path);
+            if (!is_first) {
+                ::archive_entry_set_hardlink(e, first->second.c_str());
+                has_content = false;
+            }
+        }
+        if (entry.kind == pack::EntryKind::symlink) ::archive_entry_set_symlink(e, entry.target.c_str());
+        ::archive_entry_set_size(e, has_content ? static_cast<la_int64_t>(entry.content.size) : 0);
+        if (::archive_write_header(archive_.get(), e) < ARCHIVE_WARN) return refused();
+        if (!has_content) return {};
+        return for_each_byte(source_, entry.content, [&](ByteView bytes) -> Result<void> {
+            const auto written = ::archive_write_data(archive_.get(), bytes.data(), bytes.size());
+            if (written != static_cast<la_ssize_t>(bytes.size())) return refused();
+            return {};
+        });
+    }
+
+    Source& source_;
+    std::unique_ptr<::archive, FreeArchive> archive_;
+    std::vector<Named> pending_;
+    std::map<std::uint64_t, std::string> links_;  ///< the first name of each
+};
+
+}  // namespace
+
+int export_tar(const Common& common, const std::string& reference, const std::string& path,
+               const std::string& file) {
+    Repository repository{common.store, Repository::For::reading, common.wait};
+    const auto snapshot = repository.snapshot(reference);
+    auto source = repository.source();
+    const auto entry = entry_at(repository, source, snapshot, path);
+    const bool to_stdout = file.empty() || file == "-";
+    if (to_stdout && ::isatty(STDOUT_FILENO) == 1)
+        throw Failure{exit_usage, "an archive is nothing for a terminal; give --to FILE, or a pipe"};
+    const int fd = to_stdout ? STDOUT_FILENO
+                             : ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) throw Failure{exit_failed, describe(Error::system(errno, Operation::create), printable(file))};
+    Tar tar{source, fd};
+    auto done = Result<void>{};
+    if (entry.kind == pack::EntryKind::directory) {
+        done = pack::walk_tree(source, entry.content, tar);
+    } else {
+        (void)tar.visit("", entry);
+    }
+    if (done) done = tar.write_pending();
+    if (!done) throw repository.failure(done.error(), "exporting");
+    tar.close();
+    if (!to_stdout && ::close(fd) != 0)
+        throw Failure{exit_failed, describe(Error::system(errno, Operation::close), printable(file))};
+    return exit_ok;
+}
+
+}  // namespace packs

@@ -1,0 +1,82 @@
+#include "commands/tree.hpp"
+
+#include <fmt/core.h>
+
+namespace packs {
+
+using namespace bobbin;
+
+namespace {
+
+struct Lister {
+    bool is_json;
+    bool is_recursive;
+
+    void print(std::string_view path, const pack::TreeEntry& entry) const {
+        const auto name = std::string{path} + entry.name;
+        if (is_json) {
+            Json json{{"path", json_text(name)},
+                      {"kind", kind_text(entry.kind)},
+                      {"mode", fmt::format("{:04o}", entry.mode)},
+                      {"user", entry.user},
+                      {"group", entry.group},
+                      {"modified", utc_time(nanoseconds_of(entry.modified))}};
+            if (entry.kind == pack::EntryKind::file) json["size"] = entry.content.size;
+            if (entry.kind == pack::EntryKind::symlink) json["target"] = json_text(entry.target);
+            return print_json(json);
+        }
+        const auto owner = [](const std::string& text, std::uint32_t number) {
+            return text.empty() ? std::to_string(number) : printable(text);
+        };
+        print_line(fmt::format("{} {:>8} {:>8} {:>12} {} {}{}", mode_text(entry),
+                               owner(entry.user_name, entry.user),
+                               owner(entry.group_name, entry.group),
+                               entry.kind == pack::EntryKind::file ? entry.content.size : 0,
+                               local_time(nanoseconds_of(entry.modified)), printable(name),
+                               entry.kind == pack::EntryKind::symlink
+                                   ? " -> " + printable(entry.target)
+                                   : ""));
+    }
+    Result<std::optional<std::uint64_t>> visit(std::string_view path, const pack::TreeEntry& entry) {
+        print(path, entry);
+        return is_recursive ? std::optional<std::uint64_t>{0} : std::nullopt;
+    }
+};
+
+}  // namespace
+
+int ls(const Common& common, const std::string& reference, const std::string& path,
+       bool is_recursive) {
+    Repository repository{common.store, Repository::For::reading, common.wait};
+    const auto snapshot = repository.snapshot(reference);
+    auto source = repository.source();
+    const auto entry = entry_at(repository, source, snapshot, path);
+    Lister lister{common.is_json, is_recursive};
+    if (entry.kind != pack::EntryKind::directory) {
+        lister.print("", entry);
+        return exit_ok;
+    }
+    if (auto walked = pack::walk_tree(source, entry.content, lister); !walked)
+        throw repository.failure(walked.error(), "listing " + printable(path));
+    return exit_ok;
+}
+
+int cat(const Common& common, const std::string& reference, const std::string& path) {
+    Repository repository{common.store, Repository::For::reading, common.wait};
+    const auto snapshot = repository.snapshot(reference);
+    auto source = repository.source();
+    const auto entry = entry_at(repository, source, snapshot, path);
+    if (entry.kind != pack::EntryKind::file)
+        throw Failure{exit_usage, printable(path) + " is a " + std::string{kind_text(entry.kind)} +
+                                      ", not a file"};
+    auto written = for_each_byte(source, entry.content, [](ByteView bytes) -> Result<void> {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size())
+            return Error::system(errno, Operation::write);
+        return {};
+    });
+    if (written && std::fflush(stdout) != 0) written = Error::system(errno, Operation::write);
+    if (!written) throw repository.failure(written.error(), "writing " + printable(path));
+    return exit_ok;
+}
+
+}  // namespace packs

@@ -1,0 +1,177 @@
+#include "commands/save_tree.hpp"
+#include "commands/tree.hpp"
+
+#include <bobbin/fs/posix_tree.hpp>
+#include <bobbin/pack/restore.hpp>
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+namespace packs {
+
+using namespace bobbin;
+
+namespace {
+
+std::string_view word_of(pack::RestoreAction action) {
+    switch (action) {
+        case pack::RestoreAction::create: return "create";
+        case pack::RestoreAction::content: return "content";
+        case pack::RestoreAction::metadata: return "metadata";
+        case pack::RestoreAction::replace: return "replace";
+        case pack::RestoreAction::remove: return "remove";
+    }
+    return "unknown";
+}
+
+/// Whether there is a tree that this store knows, which a restore may change and has to save first.
+bool is_own_tree(Repository& repository, const std::string& target) {
+    struct stat status {};
+    return ::stat(target.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+           repository.knows_tree(status.st_dev, status.st_ino) &&
+           !std::filesystem::is_empty(target);
+}
+
+pack::RestoreOptions options_of(const RestoreRequest& request) {
+    pack::RestoreOptions options;
+    options.path = request.path;
+    options.dry_run = request.is_dry;
+    options.delete_extra = request.deletes;
+    options.force = request.is_forced;
+    options.compare_content = request.compares;
+    options.sync = !request.no_sync;
+    options.threads = request.threads;
+    return options;
+}
+
+/// So that nothing is lost that only the tree has.
+void save_first(Repository& repository, const Common& common, const std::string& target,
+                const Snapshot& snapshot) {
+    SaveRequest first;
+    first.path = target;
+    first.message = "before restoring " + short_id(snapshot.id);
+    first.tags = {"before-restore"};
+    const auto saved = save_tree(repository, common, first);
+    if (saved.unreadable != 0)
+        throw Failure{exit_incomplete,
+                      "not all of " + printable(target) +
+                          " could be saved before it changes; --no-save restores all the same"};
+    if (!common.is_quiet && !common.is_json)
+        print_line("saved what is there as snapshot " + short_id(saved.snapshot.id));
+}
+
+Failure restore_failure(Repository& repository, const Error& error, const std::string& target,
+                        const pack::RestoreReport& report) {
+    const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
+    if (error.is(Errc::target_foreign))
+        return Failure{exit_failed, where + ": this tree was neither saved to this store nor restored "
+                                            "from it; --force restores into it all the same"};
+    const auto state =
+        report.is_unfinished
+            ? "; the tree is between two states: the next restore, of whatever, finishes or undoes it"
+            : "; the tree is as it was";
+    if (error.domain == Domain::system)
+        return Failure{exit_failed, describe(error, where) + state};
+    const auto failure = repository.failure(error, "restoring " + where);
+    return Failure{failure.code, failure.what() + std::string{state}};
+}
+
+}  // namespace
+
+int restore(const Common& common, const RestoreRequest& request) {
+    std::optional<Repository> repository;
+    repository.emplace(common.store, Repository::For::reading, common.wait);
+    const auto snapshot = repository->snapshot(request.snapshot);
+    const auto target = request.to.empty() ? snapshot.path : request.to;
+    auto options = options_of(request);
+
+    // A restore is for as long as it takes, and others may save meanwhile: only what comes first and
+    // last writes to the store.
+    if (request.saves_first && !request.is_dry && is_own_tree(*repository, target)) {
+        repository.reset();
+        {
+            Repository writing{common.store, Repository::For::writing, common.wait};
+            save_first(writing, common, target, snapshot);
+        }
+        repository.emplace(common.store, Repository::For::reading, common.wait);
+    }
+
+    options.is_own = [&](const NodeStatus& status) {
+        try {
+            return repository->knows_tree(status.device, status.inode);
+        } catch (const Failure&) {
+            return false;
+        }
+    };
+    if (request.is_dry)
+        options.tell = [&](std::string_view path, pack::RestoreAction action) {
+            if (common.is_json)
+                print_json({{"action", word_of(action)}, {"path", json_text(path)}});
+            else
+                print_line(fmt::format("{:9} {}", word_of(action), printable(path)));
+        };
+    struct stat store {};
+    // A store inside of the tree that is restored is nobody's extra.
+    if (::stat(common.store.c_str(), &store) == 0) {
+        std::error_code ignored;
+        const auto inside = std::filesystem::relative(std::filesystem::weakly_canonical(common.store, ignored),
+                                                      std::filesystem::weakly_canonical(target, ignored), ignored)
+                                .string();
+        if (!ignored && !inside.starts_with(".."))
+            options.keeps = [inside](std::string_view path) { return path == inside; };
+    }
+    pack::RestoreProgress progress;
+    options.progress = &progress;
+    pack::RestoreReport report;
+    const Rate rate;
+    {
+        const Progress line{common, [&] {
+                                return fmt::format("{} files, {} of {}, {}", progress.files.load(),
+                                                   readable(Bytes{progress.bytes.load()}),
+                                                   readable(snapshot.bytes),
+                                                   rate.of(progress.bytes.load(), snapshot.bytes.value));
+                            }};
+        auto done = pack::restore(
+            PosixTreeFs{}, [&]() -> Result<Source> { return repository->source(); }, snapshot.root,
+            target, options, report);
+        if (!done) throw restore_failure(*repository, done.error(), target, report);
+    }
+    if (!request.is_dry && !repository->knows_tree(report.root.device, report.root.inode)) {
+        repository.reset();
+        Repository writing{common.store, Repository::For::writing, common.wait};
+        writing.remember_tree(report.root.device, report.root.inode);
+    }
+    const auto refused = report.owners_refused + report.modes_refused + report.times_refused +
+                         report.attributes_refused + report.skipped;
+    if (common.is_json)
+        print_json({{"snapshot", long_id(snapshot.id)},
+                    {"target", json_text(target)},
+                    {"dry_run", request.is_dry},
+                    {"created", report.created},
+                    {"content", report.content},
+                    {"metadata", report.metadata},
+                    {"replaced", report.replaced},
+                    {"removed", report.removed},
+                    {"unchanged", report.unchanged},
+                    {"bytes", report.bytes},
+                    {"owners_refused", report.owners_refused},
+                    {"modes_refused", report.modes_refused},
+                    {"times_refused", report.times_refused},
+                    {"attributes_refused", report.attributes_refused},
+                    {"durable", !request.no_sync}});
+    else if (!common.is_quiet)
+        print_line(fmt::format("{}{}: {} created, {} changed, {} metadata only, {} replaced, {} removed, {} "
+                               "unchanged; {} written",
+                               request.is_dry ? "would restore " : "restored ", printable(target),
+                               report.created, report.content, report.metadata, report.replaced,
+                               report.removed, report.unchanged, readable(Bytes{report.bytes})));
+    if (refused != 0 && !common.is_json)
+        print_error(fmt::format("the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
+                                report.owners_refused, report.modes_refused, report.times_refused,
+                                report.attributes_refused, report.skipped));
+    return exit_ok;
+}
+
+}  // namespace packs

@@ -1,0 +1,116 @@
+#include "commands/verify.hpp"
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <set>
+
+namespace packs {
+
+using namespace bobbin;
+
+Report verify_packs(Repository& repository, const Common& common, unsigned percent) {
+    std::atomic<std::uint64_t> read{0}, all{0};
+    const Rate rate;
+    const Progress line{common, [&] {
+                            return fmt::format("{} of {}, {}", readable(Bytes{read.load()}),
+                                               readable(Bytes{all.load()}),
+                                               rate.of(read.load(), all.load()));
+                        }};
+    pack::VerifyOptions options;
+    options.percent = percent;
+    // Another share each day, so that all get their turn.
+    options.seed = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                              std::chrono::hours{24});
+    options.progress = [&](Bytes done, Bytes of) {
+        all = of.value;
+        read = done.value;
+    };
+    auto report = pack::verify_packs(repository.view(), options);
+    if (!report) throw repository.failure(report.error(), "verifying");
+    return std::move(*report);
+}
+
+std::vector<Affected> find_affected(Repository& repository, const Report& report) {
+    const auto snapshots = repository.snapshots();
+    auto source = repository.source();
+    const pack::ChunkHealth<View, Sha256> health{repository.view(), report};
+    const auto is_good = [&](const pack::Address& address) { return health(address); };
+
+    // What several snapshots share is looked at once, as long as all is well.
+    pack::LiveChunks live;
+    bool is_sound = true;
+    for (const auto& snapshot : snapshots)
+        is_sound = is_sound && live.add(source, snapshot.root).has_value();
+    if (is_sound && live.all_of([&](const auto& address) { return !health(address); })) return {};
+
+    std::vector<Affected> affected;
+    for (const auto& snapshot : snapshots) {
+        auto problems = pack::verify_tree(source, snapshot.root, is_good);
+        if (!problems) throw repository.failure(problems.error(), "walking a snapshot");
+        for (auto& problem : *problems) affected.push_back({snapshot, std::move(problem)});
+    }
+    return affected;
+}
+
+void print_damage(const Common& common, const Report& report,
+                  const std::vector<Affected>& affected) {
+    const auto name = [](ObjectId id) { return std::string{std::string_view{ObjectName{id}}}; };
+    if (common.is_json) {
+        auto packs = Json::array(), chunks = Json::array(), paths = Json::array();
+        for (const auto* list : {&report.packs_damaged, &report.unreadable})
+            for (const auto& [pack, error] : *list)
+                packs.push_back({{"pack", name(pack)}, {"error", describe(error)}});
+        for (const auto& [pack, key, error] : report.chunks_damaged) {
+            std::string address;
+            for (const auto byte : key) address += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+            chunks.push_back({{"pack", name(pack)}, {"chunk", address}, {"error", describe(error)}});
+        }
+        for (const auto& [snapshot, problem] : affected)
+            paths.push_back({{"snapshot", long_id(snapshot.id)},
+                             {"path", json_text(problem.path)},
+                             {"error", describe(problem.error)}});
+        print_json({{"packs", report.packs},
+                    {"packs_read", report.packs_read},
+                    {"chunks_read", report.chunks},
+                    {"bytes_read", report.read.value},
+                    {"damaged_packs", std::move(packs)},
+                    {"damaged_chunks", std::move(chunks)},
+                    {"affected", std::move(paths)}});
+        return;
+    }
+    for (const auto& [pack, error] : report.packs_damaged)
+        print_line(fmt::format("pack {}: {}", name(pack), describe(error)));
+    for (const auto& [pack, error] : report.unreadable)
+        print_line(fmt::format("pack {}: the disk refuses to read it: {}", name(pack), describe(error)));
+    std::set<ObjectId> packs;
+    for (const auto& problem : report.chunks_damaged) packs.insert(problem.pack);
+    for (const auto id : packs)
+        print_line(fmt::format("pack {}: {} damaged chunks", name(id),
+                               std::ranges::count(report.chunks_damaged, id,
+                                                  &pack::ChunkProblem<Sha256>::pack)));
+    for (const auto& [snapshot, problem] : affected)
+        print_line(fmt::format("snapshot {}: {}: {}", short_id(snapshot.id),
+                               problem.path.empty() ? "its root" : printable(problem.path),
+                               describe(problem.error)));
+}
+
+int verify(const Common& common, unsigned percent) {
+    Repository repository{common.store, Repository::For::reading, common.wait};
+    const auto report = verify_packs(repository, common, percent);
+    const auto affected = find_affected(repository, report);
+    print_damage(common, report, affected);
+    const bool is_well = report.is_sound() && affected.empty();
+    if (!common.is_json && !common.is_quiet)
+        print_line(fmt::format("{} packs, {} of them read ({}, {} chunks): {}", report.packs,
+                               report.packs_read, readable(report.read), report.chunks,
+                               is_well           ? "all is well"
+                               : affected.empty() ? "damaged, but no snapshot needs what is; `bobbin-pack repair` mends it"
+                                                  : "DAMAGED; `bobbin-pack repair` saves what can be saved"));
+    if (is_well) return exit_ok;
+    return report.packs_damaged.empty() && report.chunks_damaged.empty() && affected.empty()
+               ? exit_failed
+               : exit_damaged;
+}
+
+}  // namespace packs

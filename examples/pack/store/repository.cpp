@@ -1,0 +1,271 @@
+#include "store/repository.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <thread>
+#include <utility>
+
+namespace packs {
+
+using namespace bobbin;
+
+namespace {
+
+constexpr auto tree_schema = schema_steps(
+    "trees", {"create table tree (device integer not null, inode integer not null,"
+              " primary key (device, inode)) strict, without rowid"});
+
+SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
+    SqliteOptions options;
+    options.create = create;
+    options.read_only = read_only;
+    options.mode = SqliteMode::shared;
+    options.busy_timeout = std::max(wait, std::chrono::milliseconds{1000});
+    options.schema = {pack::SnapshotRows::schema, tree_schema};
+    return options;
+}
+
+int code_of(const Error& error) {
+    if (error.kind() == ErrorKind::locked) return exit_locked;
+    if (error.kind() == ErrorKind::corrupt || error.is(Errc::chunk_missing)) return exit_damaged;
+    return exit_failed;
+}
+
+/// An open file, closed at the end; its locks go with it.
+class Descriptor {
+public:
+    explicit Descriptor(int fd) noexcept : fd_{fd} {}
+    Descriptor(Descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int get() const noexcept { return fd_; }
+    int release() noexcept { return std::exchange(fd_, -1); }
+
+private:
+    int fd_;
+};
+
+/// Tries until it has the lock, or `wait` is over.
+Result<void> lock(int fd, int how, std::chrono::milliseconds wait) {
+    const auto end = std::chrono::steady_clock::now() + wait;
+    for (;;) {
+        if (::flock(fd, how | LOCK_NB) == 0) return {};
+        if (errno == EINTR) continue;
+        if (errno != EWOULDBLOCK) return Error::system(errno, Operation::lock);
+        if (std::chrono::steady_clock::now() >= end)
+            return Error{Errc::directory_in_use, Operation::lock};
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+}
+
+/// Does `f` again while somebody else has what it needs.
+template <class F>
+auto with_patience(std::chrono::milliseconds wait, F f) {
+    const auto end = std::chrono::steady_clock::now() + wait;
+    for (;;) {
+        auto done = f();
+        if (done || done.error().kind() != ErrorKind::locked ||
+            std::chrono::steady_clock::now() >= end)
+            return done;
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+}
+
+std::string hex(ByteView bytes) {
+    std::string text;
+    for (const auto byte : bytes) {
+        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> 4];
+        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) & 15];
+    }
+    return text;
+}
+
+}  // namespace
+
+std::string long_id(const Uuid& id) { return hex(id.bytes); }
+std::string short_id(const Uuid& id) { return long_id(id).substr(0, 8); }
+
+struct Repository::Parts {
+    std::optional<Descriptor> readers;  ///< the lock of those who read
+    std::optional<SqliteStore> store;
+    std::optional<Packs::Committer> committer;
+    std::optional<Packs> packs;
+    std::optional<View> view;
+    std::optional<Running<StdThreads, 2>> threads;
+};
+
+void Repository::create(const std::string& path) {
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        throw Failure{exit_failed, describe(Error::system(errno, Operation::create), path)};
+    const auto catalog = path + "/catalog.db";
+    struct stat status {};
+    if (::stat(catalog.c_str(), &status) == 0)
+        throw Failure{exit_failed, path + " is a store already"};
+    auto place = PosixDirectory::open(path);
+    if (!place) throw Failure{exit_failed, describe(place.error(), path)};
+    auto names = place->list();
+    if (!names) throw Failure{exit_failed, describe(names.error(), path)};
+    if (!names->empty())
+        throw Failure{exit_failed, path + " is not empty: a store is made in a directory of its own"};
+    auto store = SqliteStore::open(catalog, options_of(true, false, {}));
+    if (!store) throw Failure{exit_failed, SqliteStore::describe(store.error(), catalog)};
+    Packs::Committer committer{*store};
+    pack::PackStoreOptions options;
+    options.create = true;
+    auto packs = Packs::open(path + "/packs", committer, options);
+    if (!packs) throw Failure{exit_failed, store->describe(packs.error())};
+    if (auto synced = place->sync(); !synced)
+        throw Failure{exit_failed, describe(synced.error(), path)};
+}
+
+Repository::Repository(const std::string& path, For what, std::chrono::milliseconds wait)
+    : path_{path}
+    , wait_{wait}
+    , parts_{std::make_unique<Parts>()} {
+    const auto catalog = path + "/catalog.db";
+    const bool reads = what == For::reading;
+    struct stat status {};
+    if (::stat(catalog.c_str(), &status) != 0)
+        throw Failure{exit_failed, "there is no store in " + path + "; bobbin-pack --store " + path +
+                                       " init makes one"};
+    // A store on a file system that is mounted read-only has no deletions either.
+    const auto lock_path = path + "/readers.lock";
+    const int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        parts_->readers.emplace(fd);
+        if (auto locked = lock(fd, LOCK_SH, wait); !locked) throw failure(locked.error());
+    } else if (errno != EROFS && errno != EACCES) {
+        throw failure(Error::system(errno, Operation::open), lock_path);
+    }
+    auto store = with_patience(
+        wait, [&] { return SqliteStore::open(catalog, options_of(false, reads, wait)); });
+    if (!store) throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
+    parts_->store.emplace(std::move(*store));
+    if (reads) {
+        auto view = Packs::open_read_only(path + "/packs", *parts_->store);
+        if (!view) throw failure(view.error());
+        parts_->view.emplace(std::move(*view));
+        return;
+    }
+    parts_->committer.emplace(*parts_->store);
+    auto packs = with_patience(
+        wait, [&] { return Packs::open(path + "/packs", *parts_->committer); });
+    if (!packs) throw failure(packs.error());
+    parts_->packs.emplace(std::move(*packs));
+    parts_->threads.emplace(run_all(*parts_->committer, parts_->packs->syncer()));
+}
+
+Repository::~Repository() {
+    if (parts_->committer) (void)parts_->committer->drain(std::chrono::seconds{10});
+}
+
+const View& Repository::view() const noexcept {
+    return parts_->view ? *parts_->view : parts_->packs->view();
+}
+Packs& Repository::packs() noexcept { return *parts_->packs; }
+SqliteStore& Repository::store() noexcept { return *parts_->store; }
+
+std::vector<Snapshot> Repository::snapshots() {
+    auto all = pack::SnapshotRows::list(store());
+    if (!all) throw failure(all.error(), "reading the list of snapshots");
+    return std::move(*all);
+}
+
+Snapshot Repository::snapshot(std::string_view reference) {
+    auto all = snapshots();
+    if (reference == "latest") {
+        if (all.empty()) throw Failure{exit_failed, "the store has no snapshot yet"};
+        return std::move(all.back());
+    }
+    // Compared as text, so that nothing in it can be a wildcard.
+    const bool is_id = reference.size() >= 4 && std::ranges::all_of(reference, [](unsigned char c) {
+                           return std::isxdigit(c) != 0;
+                       });
+    if (!is_id)
+        throw Failure{exit_usage, "'" + std::string{reference} +
+                                      "' is no snapshot: give 'latest', or 4 or more digits of an id "
+                                      "as `bobbin-pack list` prints it"};
+    std::string wanted{reference};
+    std::ranges::transform(wanted, wanted.begin(), [](unsigned char c) {
+        return static_cast<char>(std::tolower(c));
+    });
+    std::optional<Snapshot> found;
+    for (auto& snapshot : all) {
+        if (!long_id(snapshot.id).starts_with(wanted)) continue;
+        if (found)
+            throw Failure{exit_usage, "more than one snapshot begins with '" + wanted +
+                                          "'; give more digits"};
+        found = std::move(snapshot);
+    }
+    if (!found)
+        throw Failure{exit_failed, "there is no snapshot '" + wanted +
+                                       "'; `bobbin-pack list` prints those there are"};
+    return std::move(*found);
+}
+
+void Repository::forget(const std::vector<Snapshot>& snapshots) {
+    auto done = parts_->committer->run([&](SqliteTransaction& tx) -> Result<void> {
+        for (const auto& snapshot : snapshots)
+            if (auto removed = pack::SnapshotRows::remove(tx, snapshot.id); !removed) return removed;
+        return {};
+    });
+    if (!done) throw failure(done.error(), "deleting snapshots");
+}
+
+void Repository::remember_tree(std::uint64_t device, std::uint64_t inode) {
+    if (knows_tree(device, inode)) return;
+    auto done = parts_->committer->run([&](SqliteTransaction& tx) {
+        return tx.run("insert into tree (device, inode) values (?1, ?2) on conflict do nothing",
+                      static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
+    });
+    if (!done) throw failure(done.error(), "remembering the tree");
+}
+
+bool Repository::knows_tree(std::uint64_t device, std::uint64_t inode) {
+    auto reader = store().reader();
+    if (!reader) throw failure(reader.error());
+    auto statement = reader->statement("select 1 from tree where device = ?1 and inode = ?2");
+    if (!statement) throw failure(statement.error());
+    auto bound = statement->bind(static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
+    if (!bound) throw failure(bound.error());
+    auto row = statement->step();
+    if (!row) throw failure(row.error());
+    return *row;
+}
+
+Repository::Exclusion::~Exclusion() {
+    if (fd_ >= 0) (void)::flock(fd_, LOCK_SH);
+}
+
+Result<Repository::Exclusion> Repository::exclude_readers() {
+    // Its own shared lock becomes the exclusive one; while it waits it has neither, and nobody else
+    // can delete: that takes the lock of writers.
+    const int fd = parts_->readers ? parts_->readers->get() : -1;
+    if (fd < 0) return Error::system(EROFS, Operation::lock);
+    if (auto locked = lock(fd, LOCK_EX, std::max(wait_, std::chrono::milliseconds{1000})); !locked) {
+        (void)::flock(fd, LOCK_SH);
+        return locked.error();
+    }
+    return Exclusion{fd};
+}
+
+Failure Repository::failure(const Error& error, const std::string& doing) {
+    const auto text = parts_ && parts_->store && error.domain == Domain::sqlite
+                          ? parts_->store->describe(error)
+                          : describe(error, path_);
+    auto advice = std::string{};
+    if (error.kind() == ErrorKind::locked) advice = "; another bobbin-pack uses the store: --wait waits for it";
+    if (error.kind() == ErrorKind::no_space) advice = "; nothing of it was saved: make room, and do it again";
+    if (code_of(error) == exit_damaged) advice = "; `bobbin-pack verify` tells what is damaged";
+    return Failure{code_of(error), (doing.empty() ? "" : doing + ": ") + text + advice};
+}
+
+}  // namespace packs

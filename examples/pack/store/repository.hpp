@@ -1,0 +1,100 @@
+#ifndef PACKS_STORE_REPOSITORY_HPP
+#define PACKS_STORE_REPOSITORY_HPP
+
+#include "store/synced_on_request.hpp"
+
+#include <bobbin/codec/lz4.hpp>
+#include <bobbin/codec/none.hpp>
+#include <bobbin/codec/zstd.hpp>
+#include <bobbin/digest/sha256.hpp>
+#include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/snapshot.hpp>
+#include <bobbin/store/sqlite.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace packs {
+
+using Packs = bobbin::pack::PackStore<SyncedOnRequest<bobbin::NoOp<bobbin::PosixFile>>,
+                                      bobbin::Sha256,
+                                      bobbin::Codecs<bobbin::Lz4, bobbin::NoCodec, bobbin::Zstd>,
+                                      bobbin::SqliteStore, bobbin::pack::SnapshotRows>;
+using View = Packs::View;
+using Source = Packs::Source;
+using bobbin::pack::Snapshot;
+
+/// What ends the program, with the exit code that goes with it.
+struct Failure : std::runtime_error {
+    Failure(int with, const std::string& what) : std::runtime_error{what}, code{with} {}
+    int code;
+};
+
+enum Exit : int { exit_ok, exit_failed, exit_usage, exit_incomplete, exit_damaged, exit_locked };
+
+/// A store on disk: the catalog, the packs, and caches that may go at any time. The readers of a
+/// store share a lock that only the deletion of packs excludes; writers take turns. All throw Failure.
+class Repository {
+public:
+    /// Makes an empty store.
+    static void create(const std::string& path);
+
+    enum class For : std::uint8_t { reading, writing };
+    /// @param wait for others, before that is a failure
+    Repository(const std::string& path, For what, std::chrono::milliseconds wait);
+    ~Repository();
+    Repository(const Repository&) = delete;
+    Repository& operator=(const Repository&) = delete;
+
+    const View& view() const noexcept;
+    Source source() const noexcept { return Source{view()}; }
+    Packs& packs() noexcept;  ///< only of one that is open for writing
+    bobbin::SqliteStore& store() noexcept;
+
+    std::vector<Snapshot> snapshots();
+    /// By `latest` or the beginning of its id, at least 4 digits.
+    Snapshot snapshot(std::string_view reference);
+    void forget(const std::vector<Snapshot>& snapshots);
+
+    /// A tree that a snapshot was taken from or restored to may be overwritten by a restore.
+    void remember_tree(std::uint64_t device, std::uint64_t inode);
+    bool knows_tree(std::uint64_t device, std::uint64_t inode);
+
+    /// Keeps readers away until it is destroyed.
+    class Exclusion {
+    public:
+        explicit Exclusion(int fd) noexcept : fd_{fd} {}
+        Exclusion(Exclusion&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+        Exclusion& operator=(Exclusion&&) = delete;
+        ~Exclusion();
+
+    private:
+        int fd_;
+    };
+    bobbin::Result<Exclusion> exclude_readers();
+
+    const std::string& path() const noexcept { return path_; }
+    std::string cache_path() const { return path_ + "/cache"; }
+
+    /// An error of this store, in words.
+    Failure failure(const bobbin::Error& error, const std::string& doing = {});
+
+private:
+    struct Parts;
+    std::string path_;
+    std::chrono::milliseconds wait_;
+    std::unique_ptr<Parts> parts_;
+};
+
+/// `1a2b3c4d`
+std::string short_id(const bobbin::Uuid& id);
+std::string long_id(const bobbin::Uuid& id);
+
+}  // namespace packs
+
+#endif

@@ -1,0 +1,100 @@
+"""What the program says to a wrong command line, and what it prints."""
+import json
+import os
+import subprocess
+
+import harness
+
+
+class CommandLine(harness.StoreCase):
+    def refused(self, code, text, *words, **kw):
+        self.pack(*words, code=code, **kw)
+        self.assertIn(text, self.errors)
+
+    def test_usage(self):
+        done = subprocess.run([harness.PROGRAM, "bogus"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("there is no command 'bogus'", done.stderr)
+        self.refused(2, "path is required", "save")
+        self.refused(2, "is no snapshot", "show", "lat")
+        self.refused(2, "is no snapshot", "show", "%%%%")
+        self.refused(1, "no snapshot yet", "show", "latest")
+        self.refused(1, "is a store already", "init")
+        self.refused(1, "there is no store in", "list", store=self.place / "none")
+        self.refused(1, "No such file", "save", self.place / "none")
+        self.write("file")
+        self.refused(2, "is no directory", "save", self.tree / "file")
+        self.refused(1, "is not empty", "init", store=self.tree)
+        clean = {k: v for k, v in os.environ.items() if k != "BOBBIN_PACK_STORE"}
+        done = subprocess.run([harness.PROGRAM, "list"], capture_output=True, text=True, env=clean, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--store STORE is missing", done.stderr)
+
+    def test_help_has_examples_and_exit_codes(self):
+        done = subprocess.run([harness.PROGRAM, "--help"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0)
+        for text in ["Exit codes", "Examples", "not encrypted"]:
+            self.assertIn(text, done.stdout)
+
+    def test_ids_are_no_patterns(self):
+        self.write("a", "1")
+        first = self.save("-m", "one")
+        self.refused(2, "is no snapshot", "show", "____")
+        self.refused(2, "is no snapshot", "show", first[:3])
+        self.assertEqual(self.json("show", first[:8])["message"], "one")
+        self.assertEqual(self.json("show", first.upper())["id"], first)
+        other = "0" if first[0] != "0" else "1"
+        self.refused(1, "there is no snapshot", "show", other + first[1:])
+
+    def test_names_do_not_reach_the_terminal(self):
+        self.write(b"tree/\x1b[31mred\xff".decode("utf-8", "surrogateescape"), "x")
+        self.save("-m", "line\nfeed \x1b[0m")
+        out = self.pack("ls", "-r", "latest") + self.pack("list") + self.pack("show", "latest")
+        self.assertNotIn(b"\x1b", out)
+        self.assertIn(b"\\x1b[31mred\\xff", out)
+        for line in self.pack("--json", "ls", "-r", "latest").splitlines():
+            json.loads(line)
+
+    def test_colours_on_a_terminal_only(self):
+        self.write("a")
+        self.save()
+        self.assertNotIn(b"\x1b", self.pack("list"))
+
+    def test_a_pipe_that_is_full_is_an_error(self):
+        self.write("a", "x" * 100000)
+        self.save()
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([harness.PROGRAM, "--store", self.store, "cat", "latest", "a"], stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertTrue(done.stderr)
+
+    def test_prune_rules(self):
+        self.write("a", "1")
+        ids = []
+        for n in range(5):
+            self.write("a", str(n))
+            ids.append(self.save(*(["--tag", "keep"] if n == 0 else [])))
+        would = self.json("prune", "--keep-last", "2", "--keep-tag", "keep", "--dry-run")
+        self.assertEqual(would["snapshots_deleted"], ids[1:3])
+        self.assertEqual(len(self.json("list")), 5)
+        done = self.json("prune", "--keep-last", "2", "--keep-tag", "keep")
+        self.assertEqual(done["snapshots_deleted"], ids[1:3])
+        self.assertEqual([s["id"] for s in self.json("list")], [ids[0], *ids[3:]])
+        self.refused(2, "not 'latest'", "delete", "latest")
+        self.pack("delete", ids[0])
+        self.assertEqual(len(self.json("list")), 2)
+
+    def test_export_is_a_tar_archive(self):
+        self.write("dir/a", "content", 0o640)
+        os.link(self.tree / "dir/a", self.tree / "b")
+        os.symlink("dir/a", self.tree / "c")
+        self.save()
+        out = self.place / "out"
+        out.mkdir()
+        archive = self.pack("export", "latest")
+        subprocess.run(["tar", "-x", "-C", out], input=archive, check=True)
+        if harness.has_rsync():
+            self.assert_same(self.tree, out, options="-aHn")
+
+
+harness.main()
