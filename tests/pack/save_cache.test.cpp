@@ -53,6 +53,7 @@ BOOST_AUTO_TEST_CASE(unchanged_files_are_not_read) {
     BOOST_TEST(second.counts.bytes_new == 0U);
     BOOST_TEST(at.bends->opened_files == 0U);
     BOOST_TEST(at.bends->attributes == 1U);  // the root's
+    BOOST_TEST(at.bends->listed == 1U);
     // Nothing is new, and nothing is left behind.
     BOOST_TEST(inode_of(at.cache_path()) == inode);
     BOOST_TEST(read_file(at.cache_path()) == cache);
@@ -293,6 +294,74 @@ BOOST_AUTO_TEST_CASE(a_damaged_cache_is_no_cache) {
     ::rmdir(at.cache_path().c_str());
     (void)at.save(true);
     BOOST_TEST(at.save(true).counts.unchanged == files);
+}
+
+BOOST_AUTO_TEST_CASE(options_that_change_between_saves) {
+    SavedDirectory at;
+    make_tree(at);
+    put_file(at / "d/e/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
+    put_file(at / "d/x", "x");
+    at.wait_for_clock();
+    const auto store = [&] {
+        struct stat s {};
+        ::stat((at / "d/e").c_str(), &s);
+        return SaveOptions::Node{s.st_dev, s.st_ino};
+    }();
+    const auto rules = std::make_shared<const IgnoreRules>(*IgnoreRules::parse("a\nx\n"));
+    std::vector<SaveOptions> all(5, at.options);
+    all[1].rules = {rules};
+    all[2].excludes_caches = true;
+    all[3].left_out = {store};
+    all[4].rules = {rules};
+    all[4].excludes_caches = true;
+    // From each to each.
+    for (const std::size_t next : {0, 1, 0, 2, 0, 3, 0, 4, 0, 1, 2, 1, 3, 1, 4, 1,
+                                   0, 2, 3, 2, 4, 2, 1, 3, 4, 3, 0, 4, 1, 2, 0}) {
+        at.options = all[next];
+        const auto saved = at.save(true);
+        MemoryStore other;
+        const auto plain = save_tree(PosixTreeFs{}, at.path(), other, all[next]);
+        BOOST_REQUIRE(plain);
+        BOOST_TEST((plain->root == saved.root), next);
+        BOOST_TEST((at.save(true).root == saved.root), next);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_listed_when_it_has_changed) {
+    SavedDirectory at;
+    make_tree(at);
+    (void)at.save(true);
+    put_file(at / "d/e/new", "");
+    auto saved = at.save(true);
+    BOOST_TEST(at.bends->listed == 2U);
+    BOOST_TEST(at.tree(saved).contains("d/e/new"));
+    at.wait_for_clock();
+    // Its own status and its names are not what is beneath it.
+    put_file(at / "d/e/a", "X");
+    BOOST_REQUIRE(::chmod((at / "d").c_str(), 0700) == 0);
+    (void)at.save(true);
+    at.wait_for_clock();
+    saved = at.save(true);
+    at.wait_for_clock();
+    saved = at.save(true);
+    BOOST_TEST(at.bends->listed == 1U);
+    const auto tree = at.tree(saved);
+    BOOST_TEST(bytes_of(at.store, tree.at("d/e/a").content) == "X");
+    BOOST_TEST(tree.at("d").mode == 0700U);
+    // What could not be read is looked for again, and told again.
+    at.bends->before = [](Operation what, const std::string& name) -> std::optional<Error> {
+        if (what != Operation::open || name != "new") return {};
+        return Error::system(EACCES, what);
+    };
+    put_file(at / "d/e/new", "2");
+    at.wait_for_clock();
+    for (int i = 0; i < 2; ++i) {
+        saved = at.save(true);
+        BOOST_TEST((at.told() == std::vector<std::string>{"unreadable: d/e/new"}));
+        BOOST_TEST(!at.tree(saved).contains("d/e/new"));
+    }
+    at.bends->before = nullptr;
+    BOOST_TEST(at.tree(at.save(true)).contains("d/e/new"));
 }
 
 BOOST_AUTO_TEST_CASE(other_names_of_owners) {

@@ -167,6 +167,7 @@ struct Bends {
 
     std::atomic<std::uint64_t> opened_files{0};
     std::atomic<std::uint64_t> attributes{0};
+    std::atomic<std::uint64_t> listed{0};
     std::atomic<std::int64_t> open{0};
     std::atomic<std::int64_t> most_open{0};
 
@@ -211,6 +212,7 @@ public:
     bobbin::Result<std::vector<bobbin::DirectoryName>>
     read_directory(bobbin::FileHandle h) noexcept {
         if (const auto error = ask(bobbin::Operation::list, name_of(h))) return *error;
+        ++bends_->listed;
         auto names = PosixTreeFs::read_directory(h);
         if (names && bends_->hides_kinds)
             for (auto& name : *names) name.kind = bobbin::NodeKind::unknown;
@@ -297,7 +299,7 @@ public:
     bobbin::Result<pack::SavedTree> try_save(bool with_cache = false) {
         problems.clear();
         options.on_problem = [&](const pack::SaveProblem& problem) { problems.push_back(problem); };
-        bends->opened_files = bends->attributes = 0;
+        bends->opened_files = bends->attributes = bends->listed = 0;
         BentFs fs{bends};
         if (!with_cache) return pack::save_tree(fs, path(), store, options);
         const auto dir = fs.open_root(beside_.path().c_str(), bobbin::RootMode::existing);

@@ -57,19 +57,23 @@ inline CacheKey cache_key_of(const CacheKey& parent, std::string_view name) {
 struct CachedEntry {
     FileStamp stamp;
     std::string_view name;
+    EntryKind kind = EntryKind::file;
     ByteView encoded;  ///< the entry as in a tree node
+    ByteView record;   ///< all of this, as in the part
 };
 
 /// Some entries of a directory, by name, ascending. Thread safety: immutable.
 class CachedPart {
 public:
-    /// None where the bytes are not what `append_to` makes.
+    /// None where the bytes are not what `begin` and `append_to` make.
     static std::optional<CachedPart> decode(std::vector<std::byte> bytes) {
         CachedPart part;
         part.bytes_ = std::move(bytes);
         detail::FieldReader from{part.bytes_};
+        part.is_whole_ = from.byte() != 0;
         while (from.remaining() != 0) {
             CachedEntry entry;
+            const auto left = from.remaining();
             auto& stamp = entry.stamp;
             stamp.device = from.varint();
             stamp.inode = from.varint();
@@ -79,15 +83,21 @@ public:
                 time->nanoseconds = static_cast<std::uint32_t>(from.varint(0, UINT32_MAX));
             }
             entry.encoded = from.bytes(from.varint(1, TreeLimits::entry));
-            entry.name = detail::FieldReader{entry.encoded}.text(1, TreeLimits::name);
-            if (from.has_failed() ||
+            detail::FieldReader fields{entry.encoded};
+            entry.name = fields.text(1, TreeLimits::name);
+            entry.kind = static_cast<EntryKind>(fields.byte());
+            if (from.has_failed() || fields.has_failed() ||
                 (!part.entries_.empty() && part.entries_.back().name >= entry.name))
                 return {};
+            entry.record =
+                ByteView{part.bytes_}.subspan(part.bytes_.size() - left, left - from.remaining());
             part.entries_.push_back(entry);
         }
         return part;
     }
 
+    /// What a part begins with. What it is to say of all is told at the end.
+    static void begin(std::vector<std::byte>& bytes) { bytes.assign(1, std::byte{0}); }
     static void append_to(std::vector<std::byte>& bytes, const FileStamp& stamp, ByteView encoded) {
         detail::put_varint(bytes, stamp.device);
         detail::put_varint(bytes, stamp.inode);
@@ -99,11 +109,17 @@ public:
         detail::put_varint(bytes, encoded.size());
         detail::put_bytes(bytes, encoded);
     }
+    static void end(std::vector<std::byte>& bytes, bool is_whole) {
+        bytes.front() = static_cast<std::byte>(is_whole ? 1 : 0);
+    }
 
+    /// Whether the directory has no other names, so that its node is made of these entries.
+    bool is_whole() const noexcept { return is_whole_; }
     ByteView bytes() const noexcept { return bytes_; }
     std::span<const CachedEntry> entries() const noexcept { return entries_; }
 
 private:
+    bool is_whole_ = false;
     std::vector<std::byte> bytes_;  // a move leaves the views as they are
     std::vector<CachedEntry> entries_;
 };
@@ -213,7 +229,7 @@ public:
     /// @param same the part of the index that has the same bytes, if there is one
     void put(const CacheKey& key, std::uint32_t number, ByteView part,
              std::optional<std::size_t> same) noexcept {
-        if (part.empty() || part.size() > largest_part) return;
+        if (part.size() < 2 || part.size() > largest_part) return;
         const std::lock_guard lock{mutex_};
         if (has_failed_) return;
         const auto size = static_cast<std::uint32_t>(part.size());

@@ -103,7 +103,7 @@ struct SaveOptions {
     unsigned threads = 0;  ///< 0: as many as the processor runs; at most `most_threads`
     static constexpr unsigned most_threads = 32;
 
-    Bytes largest_whole{256 * 1024};  ///< a longer file is cut by the chunker; up to 16 MiB
+    Bytes largest_whole{128 * 1024};  ///< a longer file is cut by the chunker; up to 16 MiB
     Bytes group{256 * 1024};          ///< raw bytes of small files that are compressed together
 
     std::function<std::string(std::uint32_t)> user_name = system_user_name;

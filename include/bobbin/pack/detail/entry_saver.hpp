@@ -107,6 +107,22 @@ public:
         frame.is_recordable = set_attributes(entry, fs_.attributes(frame.handle), frame, {});
     }
 
+    /// Whether the directory of a slot has the stamp that the last save found, and that is believed.
+    bool is_unchanged(const Frame& frame, const SaveSlot& slot) const noexcept {
+        return slot.cached && slot.cached->kind == EntryKind::directory && !slot.is_suspect &&
+               slot.cached->stamp == FileStamp::of(frame.status);
+    }
+
+    /// The content that the directory of a slot had, where the sink has it; it is for a node of the
+    /// same entries.
+    bool take_last_content(Frame& frame, const SaveSlot& slot) {
+        if (!slot.cached || read_entry(slot.cached->encoded, entry_) ||
+            entry_.kind != EntryKind::directory || !has_all(entry_.content))
+            return false;
+        frame.entry.content = std::move(entry_.content);
+        return true;
+    }
+
     /// Gives a slot its entry.
     void keep(const Frame& above, SaveSlot& slot, const TreeEntry& entry, const NodeStatus& status,
               bool is_recordable) {
@@ -147,6 +163,7 @@ private:
         if (!is_file && !is_symlink) return false;
         if (is_file && !has_all(entry_.content)) return false;
         slot.encoded = cached.encoded;
+        slot.record = cached.record;
         slot.stamp = cached.stamp;
         slot.is_recordable = slot.is_kept = true;
         ++(is_file ? counts_.files : counts_.symlinks);

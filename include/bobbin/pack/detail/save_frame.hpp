@@ -29,6 +29,7 @@ struct SaveSlot {
     FileStamp stamp;
     std::vector<std::byte> own;  ///< an entry that was made anew
     ByteView encoded;
+    ByteView record;  ///< of the last save, where it still holds
 };
 
 /// The entries of a directory that the last save found, by rising names.
@@ -40,6 +41,15 @@ struct CachedNames {
     std::size_t entry = 0;  ///< of the last of `parts`
     Parts parts;  ///< with their places in the index; those that were needed since `begin`
 
+    /// The part that has all names of the directory; null: there is none.
+    template <class Cache>
+    const CachedPart* whole(Cache& cache) {
+        if (next + 1 != last) return nullptr;
+        auto part = cache.load(next);
+        if (!part) return nullptr;
+        parts.emplace_back(next++, std::move(part));
+        return parts.back().second->is_whole() ? parts.back().second.get() : nullptr;
+    }
     /// All but the part that was reached is given up.
     void begin() {
         if (parts.size() > 1) parts.erase(parts.begin(), parts.end() - 1);
@@ -93,7 +103,8 @@ struct SaveFrame {
     CachedNames cached;
     bool is_network = false;  ///< a server tells the times
     bool is_recordable = true;
-    bool has_rules = false;  ///< here or above
+    bool is_partial = false;  ///< names were left out before any was looked at
+    bool has_rules = false;   ///< here or above
     std::shared_ptr<const IgnoreRules> rules;
 
     std::vector<DirectoryName> names;  ///< ascending
@@ -103,6 +114,7 @@ struct SaveFrame {
     std::vector<std::uint32_t> order;     ///< in which to look at files of the batch
     std::atomic<std::size_t> pending{0};  ///< tasks of the batch that are not done
     Node node;
+    bool has_content = false;  ///< the entry has it: the node is the one that was saved last
 
     FrameHandles<SaveFrame, Fs>& handles;
     FileHandle handle = no_file;

@@ -201,19 +201,38 @@ private:
         const auto& options = state_.options;
         worker.entries.describe(frame, slot);
         if (options.one_file_system && frame.status.device != state_.root_device) return {};
-        auto names = state_.fs.read_directory(frame.handle);
-        if (!names) return names.error();
-        frame.names = *std::move(names);
-        std::ranges::sort(frame.names, {}, &DirectoryName::name);
+        if (state_.cache) {
+            if (frame.parent) frame.key = cache_key_of(frame.parent->key, frame.name);
+            const auto range = state_.cache->find(frame.key);
+            frame.cached.next = range.first;
+            frame.cached.last = range.last;
+        }
+        if (!slot || !worker.entries.is_unchanged(frame, *slot) || !take_last_names(frame)) {
+            auto names = state_.fs.read_directory(frame.handle);
+            if (!names) return names.error();
+            frame.names = *std::move(names);
+            std::ranges::sort(frame.names, {}, &DirectoryName::name);
+        }
         if (options.excludes_caches && has_tag(frame))
-            std::erase_if(frame.names, [](const auto& listed) { return listed.name != tag_name; });
+            frame.is_partial = std::erase_if(frame.names, [](const auto& listed) {
+                                   return listed.name != tag_name;
+                               }) != 0;
         if (options.reads_ignore_files) read_rules(worker, frame);
-        if (!state_.cache) return {};
-        if (frame.parent) frame.key = cache_key_of(frame.parent->key, frame.name);
-        const auto range = state_.cache->find(frame.key);
-        frame.cached.next = range.first;
-        frame.cached.last = range.last;
         return {};
+    }
+
+    /// The names of a directory that has not changed, where the last save found all of them.
+    bool take_last_names(Frame& frame) {
+        const auto* const part = frame.cached.whole(*state_.cache);
+        if (!part) return false;
+        frame.names.reserve(part->entries().size());
+        for (const auto& entry : part->entries()) {
+            const auto kind = entry.kind == EntryKind::directory ? NodeKind::directory
+                              : entry.kind == EntryKind::symlink ? NodeKind::symlink
+                                                                 : NodeKind::file;
+            frame.names.push_back({std::string{entry.name}, entry.stamp.inode, kind});
+        }
+        return true;
     }
 
     /// Up to `most` bytes of a file of the directory; null: there is none of that name.
@@ -359,35 +378,52 @@ private:
     }
 
     Result<void> end_batch(Worker& worker, Frame& frame) {
-        auto& part = worker.part;
-        part.clear();
-        bool is_suspect = false;
-        for (const auto& slot : frame.batch) {
-            if (!slot.is_kept) continue;
-            if (auto added = frame.node.add(worker.entries.nodes(), frame.names[slot.name].name,
-                                            slot.encoded);
-                !added)
-                return added;
-            is_suspect = is_suspect || slot.is_suspect;
-            if (state_.cache && slot.is_recordable)
-                CachedPart::append_to(part, slot.stamp, slot.encoded);
+        if (state_.cache) record(worker, frame);
+        if (!frame.has_content) {
+            for (const auto& slot : frame.batch) {
+                if (!slot.is_kept) continue;
+                if (auto added = frame.node.add(worker.entries.nodes(), frame.names[slot.name].name,
+                                                slot.encoded);
+                    !added)
+                    return added;
+            }
         }
-        if (state_.cache) record(frame, part, is_suspect);
         frame.batch.clear();
         return {};
     }
 
-    void record(Frame& frame, const std::vector<std::byte>& part, bool is_suspect) {
+    /// Writes the batch down for the next save. Where it is all of the directory, and nothing has
+    /// changed, neither has the node.
+    void record(Worker& worker, Frame& frame) {
+        auto& part = worker.part;
+        CachedPart::begin(part);
+        bool is_suspect = false;
+        bool is_whole = !frame.is_partial && frame.batch.size() == frame.names.size();
+        for (const auto& slot : frame.batch) {
+            is_suspect = is_suspect || slot.is_suspect;
+            if (!slot.is_kept || !slot.is_recordable)
+                is_whole = false;
+            else if (!slot.record.empty())
+                put_bytes(part, slot.record);
+            else
+                CachedPart::append_to(part, slot.stamp, slot.encoded);
+        }
+        CachedPart::end(part, is_whole);
         std::optional<std::size_t> same;
         for (const auto& [place, old] : frame.cached.parts)
-            if (!is_suspect && std::ranges::equal(old->bytes(), part)) same = place;
+            if (as_text(old->bytes()) == as_text(part)) same = place;
+        if (same && is_whole && frame.slot)
+            frame.has_content = worker.entries.take_last_content(frame, *frame.slot);
+        if (is_suspect) same.reset();
         state_.cache->put(frame.key, frame.batches++, part, same);
     }
 
     Result<void> end_directory(Worker& worker, Frame& frame) {
-        auto content = frame.node.finish(worker.entries.nodes());
-        if (!content) return content.error();
-        frame.entry.content = *std::move(content);
+        if (!frame.has_content) {
+            auto content = frame.node.finish(worker.entries.nodes());
+            if (!content) return content.error();
+            frame.entry.content = *std::move(content);
+        }
         ++worker.entries.counts().directories;
         if (frame.parent)
             worker.entries.keep(*frame.parent, *frame.slot, frame.entry, frame.status,
