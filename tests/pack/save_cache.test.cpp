@@ -315,8 +315,9 @@ BOOST_AUTO_TEST_CASE(options_that_change_between_saves) {
     all[4].rules = {rules};
     all[4].excludes_caches = true;
     // From each to each.
-    for (const std::size_t next : {0, 1, 0, 2, 0, 3, 0, 4, 0, 1, 2, 1, 3, 1, 4, 1,
-                                   0, 2, 3, 2, 4, 2, 1, 3, 4, 3, 0, 4, 1, 2, 0}) {
+    for (const std::size_t next :
+         std::initializer_list<std::size_t>{0, 1, 0, 2, 0, 3, 0, 4, 0, 1, 2, 1, 3, 1, 4, 1,
+                                            0, 2, 3, 2, 4, 2, 1, 3, 4, 3, 0, 4, 1, 2, 0}) {
         at.options = all[next];
         const auto saved = at.save(true);
         MemoryStore other;
