@@ -263,6 +263,39 @@ BOOST_AUTO_TEST_CASE(what_the_store_has_lost_is_read_again) {
     BOOST_TEST(at.store.chunks().size() == all.size());
 }
 
+BOOST_AUTO_TEST_CASE(bytes_of_the_specification) {
+    SavedDirectory at;
+    make_directory(at / "d");
+    put_file(at / "d/f", "x");
+    at.wait_for_clock();
+    at.options.user_name = at.options.group_name = [](std::uint32_t) { return std::string{"me"}; };
+    (void)at.save(true);
+    const auto text = read_file(at.cache_path());
+    const auto bytes = as_bytes(text);
+    const auto end = bytes.size() - 40;
+    BOOST_TEST(as_text(bytes.first(8)) == "BOBBINfc");
+    BOOST_TEST(as_text(bytes.last(8)) == "BOBBINfx");
+    BOOST_TEST(load_le<std::uint32_t>(&bytes[8]) == 1U);
+    const auto owners = load_le<std::uint64_t>(&bytes[end]);
+    const auto size = load_le<std::uint64_t>(&bytes[end + 8]);
+    BOOST_TEST(load_le<std::uint64_t>(&bytes[end + 16]) == 2U);
+    BOOST_TEST(owners + size + 2 * 36 == end);
+    BOOST_TEST(load_le<std::uint32_t>(&bytes[end + 28]) ==
+               crc32c(bytes.subspan(end, 28),
+                      crc32c(bytes.subspan(owners, end - owners), crc32c(bytes.first(32)))));
+    const auto first = bytes.subspan(owners + size, 36);
+    const auto second = bytes.subspan(owners + size + 36, 36);
+    BOOST_TEST(as_text(first.first(20)) == std::string(20, '\0'));
+    const auto key = Sha256::of(as_bytes(std::string(16, '\0') + "d"));
+    BOOST_TEST((as_text(second.first(16)) == as_text(ByteView{key}.first(16))));
+    for (const auto& place : {first, second}) {
+        const auto part =
+            bytes.subspan(load_le<std::uint64_t>(&place[24]), load_le<std::uint32_t>(&place[20]));
+        BOOST_TEST(crc32c(part) == load_le<std::uint32_t>(&place[32]));
+        BOOST_TEST(std::to_integer<int>(part[0]) == 1);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_damaged_cache_is_no_cache) {
     SavedDirectory at;
     make_tree(at);
