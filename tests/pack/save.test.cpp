@@ -229,6 +229,25 @@ BOOST_AUTO_TEST_CASE(holes_are_holes) {
     BOOST_TEST(saved.counts.bytes_read < 600'000U);
 }
 
+BOOST_AUTO_TEST_CASE(threads_share_a_long_file) {
+    SavedDirectory at;
+    put_file(at / "long", text_of(1, 24'000'000));
+    put_file(at / "like it", text_of(1, 5'000'000) + text_of(2, 9'000'000));
+    for (const unsigned threads : {1U, 2U, 6U}) {
+        at.options.threads = threads;
+        MemoryStore store;
+        const auto saved = save_tree(PosixTreeFs{}, at.path(), store, at.options);
+        BOOST_REQUIRE(saved);
+        BOOST_TEST(store.is_complete());
+        const auto tree = read_tree(store, saved->root);
+        BOOST_TEST((bytes_of(store, tree.at("long").content) == text_of(1, 24'000'000)));
+        BOOST_TEST((bytes_of(store, tree.at("like it").content) ==
+                    text_of(1, 5'000'000) + text_of(2, 9'000'000)));
+        // What both have is stored once.
+        BOOST_TEST(saved->counts.bytes_new < 34'000'000U);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(special_files_are_told) {
     SavedDirectory at;
     BOOST_REQUIRE(::mkfifo((at / "fifo").c_str(), 0600) == 0);

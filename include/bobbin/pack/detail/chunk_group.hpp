@@ -6,12 +6,12 @@
 #include <bobbin/pack/save_options.hpp>
 
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace bobbin::pack::detail {
@@ -19,6 +19,16 @@ namespace bobbin::pack::detail {
 /// Bytes that are not set when they are allocated.
 class RawBuffer {
 public:
+    RawBuffer() = default;
+    RawBuffer(RawBuffer&& other) noexcept
+        : bytes_{std::move(other.bytes_)}
+        , size_{std::exchange(other.size_, 0)} {}
+    RawBuffer& operator=(RawBuffer&& other) noexcept {
+        bytes_ = std::move(other.bytes_);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
+
     /// Keeps nothing of what was there.
     MutableByteView at_least(std::size_t size) {
         if (size > size_) {

@@ -11,7 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,18 @@ struct FileRead {
     Content content;
     std::optional<Error> wrong;
     bool has_changed = false;  ///< while it was read
+};
+
+/// Records of a long file that another thread may compress.
+struct RecordJob {
+    struct Run {
+        std::size_t first = 0;  ///< chunk
+        std::size_t count = 0;
+        ByteView bytes;  ///< of the window
+    };
+    RawBuffer window;
+    std::vector<NewChunk<Sha256>> chunks;
+    std::vector<Run> runs;
 };
 
 /// Turns open files into chunks. External sync.
@@ -40,6 +55,15 @@ public:
         , nodes_{nodes}
         , counts_{counts} {}
 
+    /// Where others may help with a long file.
+    /// @param is_wanted whether somebody has nothing to do
+    /// @param give takes a job, which must be done before the save is
+    void set_helpers(std::function<bool()> is_wanted,
+                     std::function<void(std::shared_ptr<RecordJob>)> give) {
+        is_wanted_ = std::move(is_wanted);
+        give_ = std::move(give);
+    }
+
     /// Reads as much as `before` says, and looks whether it is still so afterwards.
     /// @errors of the sink, and `stop_requested`; those of the file are in the answer
     Result<FileRead> read(FileHandle h, const NodeStatus& before) {
@@ -49,6 +73,24 @@ public:
         auto got = read_parts(h, before, has_holes);
         if (got && !got->wrong) check_after(h, before, *got);
         return got;
+    }
+
+    /// Stores the records of a job, of this file or another.
+    Result<void> do_job(const RecordJob& job) {
+        for (const auto& run : job.runs) {
+            const auto chunks = std::span{job.chunks}.subspan(run.first, run.count);
+            if (run.bytes.size() >= shortest_run) {
+                if (auto added = encoder_.add(chunks, run.bytes); !added) return added;
+                continue;
+            }
+            auto left = run.bytes;
+            for (const auto& chunk : chunks) {
+                if (auto added = files_.add_claimed(chunk.key, left.first(chunk.length)); !added)
+                    return added;
+                left = left.subspan(chunk.length);
+            }
+        }
+        return {};
     }
 
 private:
@@ -151,9 +193,11 @@ private:
     /// Reads and stores the bytes from `begin` to `end` and tells how many there were.
     Result<std::uint64_t> read_data(FileHandle h, std::uint64_t begin, std::uint64_t end,
                                     Builder& builder, std::optional<Error>& wrong) {
-        const auto room = window_.at_least(std::max(window, 2 * cut_.largest()));
+        const auto room_size = std::max(window, 2 * cut_.largest());
+        auto room = job_.window.at_least(room_size);
         cut_.reset();
-        run_.clear();
+        job_.chunks.clear();
+        job_.runs.clear();
         std::size_t held = 0;  // bytes of the open chunk, in front
         for (auto at = begin; at != end;) {
             if (stop_.stop_requested()) return Error{Errc::stop_requested, Operation::read};
@@ -181,46 +225,53 @@ private:
                     return added.error();
                 chunk = held;
             }
-            if (auto ended = end_run(); !ended) return ended.error();
-            held = filled.size() - chunk;
-            std::memmove(room.data(), filled.data() + chunk, held);
+            const auto rest = filled.subspan(chunk);
+            held = rest.size();
+            if (auto given = give_job(rest, room_size); !given)
+                return given.error();
+            else if (*given) {
+                room = job_.window.at_least(room_size);
+                continue;
+            }
+            if (auto done = do_job(job_); !done) return done.error();
+            job_.chunks.clear();
+            job_.runs.clear();
+            std::memmove(room.data(), rest.data(), held);
         }
         return end - begin;
     }
 
+    /// New chunks, one behind the other, become a record from where they lie.
     Result<void> add_chunk(ByteView chunk, Builder& builder) {
         const auto address = digest_of<Sha256>(chunk);
         const auto is_new = encoder_.sink().claim(address);
         if (!is_new) return is_new.error();
-        const bool goes_on =
-            *is_new && run_.size() < most_chunks && run_bytes_.size() + chunk.size() <= window;
-        if (!goes_on)
-            if (auto ended = end_run(); !ended) return ended;
         if (*is_new) {
-            run_bytes_ = run_.empty()
-                             ? chunk
-                             : ByteView{run_bytes_.data(), run_bytes_.size() + chunk.size()};
-            run_.push_back({address, static_cast<std::uint32_t>(chunk.size())});
+            auto& runs = job_.runs;
+            const bool goes_on =
+                !runs.empty() && runs.back().count < most_chunks &&
+                runs.back().bytes.size() + chunk.size() <= window &&
+                runs.back().bytes.data() + runs.back().bytes.size() == chunk.data();
+            if (goes_on) {
+                runs.back().bytes = {runs.back().bytes.data(),
+                                     runs.back().bytes.size() + chunk.size()};
+                ++runs.back().count;
+            } else {
+                runs.push_back({job_.chunks.size(), 1, chunk});
+            }
+            job_.chunks.push_back({address, static_cast<std::uint32_t>(chunk.size())});
         }
         return builder.add_chunk(address, chunk.size());
     }
 
-    /// New chunks, one behind the other, become a record from where they lie.
-    Result<void> end_run() {
-        Result<void> ended;
-        if (run_bytes_.size() >= shortest_run) {
-            ended = encoder_.add(run_, run_bytes_);
-        } else {
-            auto left = run_bytes_;
-            for (const auto& chunk : run_) {
-                ended = files_.add_claimed(chunk.key, left.first(chunk.length));
-                if (!ended) break;
-                left = left.subspan(chunk.length);
-            }
-        }
-        run_.clear();
-        run_bytes_ = {};
-        return ended;
+    /// Gives the window away where another thread waits for work. `rest` goes to the new one.
+    Result<bool> give_job(ByteView rest, std::size_t room_size) {
+        if (!is_wanted_ || job_.chunks.empty() || !is_wanted_()) return false;
+        auto job = std::make_shared<RecordJob>(std::move(job_));
+        job_ = {};
+        std::ranges::copy(rest, job_.window.at_least(room_size).begin());
+        give_(std::move(job));
+        return true;
     }
 
     Fs& fs_;
@@ -231,9 +282,9 @@ private:
     ChunkGroup<Sink, C>& files_;
     ChunkGroup<Sink, C>& nodes_;
     SaveCounts& counts_;
-    RawBuffer window_;
-    std::vector<NewChunk<Sha256>> run_;
-    ByteView run_bytes_;
+    RecordJob job_;  ///< of what was read last
+    std::function<bool()> is_wanted_;
+    std::function<void(std::shared_ptr<RecordJob>)> give_;
 };
 
 }  // namespace bobbin::pack::detail

@@ -39,6 +39,7 @@ public:
     EntrySaver(const EntrySaver&) = delete;
     EntrySaver& operator=(const EntrySaver&) = delete;
 
+    ContentReader<Fs, Sink, C, Cut>& reader() noexcept { return reader_; }
     Group& nodes() noexcept { return nodes_; }
     SaveCounts& counts() noexcept { return counts_; }
 

@@ -2,6 +2,7 @@
 #define BOBBIN_PACK_DETAIL_SAVE_TASKS_HPP
 
 #include <bobbin/core/error.hpp>
+#include <bobbin/pack/detail/content_reader.hpp>
 
 #include <condition_variable>
 #include <cstddef>
@@ -20,11 +21,13 @@ struct SaveTask {
         root,
         directory,  ///< that the slot `first` of the frame's batch names
         files,      ///< `first` to `last` of the frame's order
+        records,    ///< those of `job`
     };
     Kind kind = Kind::root;
     std::shared_ptr<Frame> frame;
     std::size_t first = 0;
     std::size_t last = 0;
+    std::shared_ptr<RecordJob> job{};
 };
 
 /// What is to be done. The last that came is done first, so that few directories are open at a time
@@ -38,6 +41,12 @@ public:
         if (is_over_) return;
         for (auto& task : tasks) tasks_.push_back(std::move(task));
         if (waiting_ != 0) changed_.notify_all();
+    }
+
+    /// Whether a thread waits for which there is no task.
+    bool is_wanted() const {
+        const std::lock_guard lock{mutex_};
+        return waiting_ > tasks_.size();
     }
 
     /// Waits for a task; none: all is done, or has failed.

@@ -75,6 +75,7 @@ private:
         std::vector<std::uint64_t> way;  // numbers of the directories that `ignored` has entered
         bool has_root_rules = false;
         std::vector<std::byte> part;
+        std::shared_ptr<Frame> current;  // of which a file is read
     };
 
     Result<void> begin(const std::string& path) {
@@ -91,14 +92,23 @@ private:
         state_.root_device = status->device;
         if (state_.cache) root->is_network = state_.cache->is_network(state_.fs, *handle);
         std::vector<Task> tasks;
-        tasks.push_back({Kind::root, std::move(root), 0, 0});
+        tasks.push_back({Kind::root, std::move(root), 0, 0, {}});
         tasks_.push(tasks);
         return {};
     }
 
     void work() noexcept {
         auto worked = bobbin::detail::without_throwing(Operation::read, [&]() -> Result<void> {
-            Worker worker{Saver{state_, sink_, make_codec_(), cut_}, {}, {}, false, {}};
+            Worker worker{Saver{state_, sink_, make_codec_(), cut_}, {}, {}, false, {}, {}};
+            worker.entries.reader().set_helpers(
+                [this] { return tasks_.is_wanted(); },
+                [&](std::shared_ptr<RecordJob> job) {
+                    // This thread's own task is not done yet, so that the batch is not either.
+                    worker.current->pending.fetch_add(1, std::memory_order_relaxed);
+                    std::vector<Task> tasks;
+                    tasks.push_back({Kind::records, worker.current, 0, 0, std::move(job)});
+                    tasks_.push(tasks);
+                });
             for (const auto& rules : state_.options.rules)
                 if (auto added = worker.ignored.add(rules); !added) return added;
             while (auto task = tasks_.pop()) {
@@ -130,8 +140,12 @@ private:
                 break;
             }
             case Kind::files:
-                if (auto saved = save_files(worker, *frame, task.first, task.last); !saved)
+                if (auto saved = save_files(worker, frame, task.first, task.last); !saved)
                     return saved;
+                break;
+            case Kind::records:
+                if (auto added = worker.entries.reader().do_job(*task.job); !added) return added;
+                task.job.reset();
         }
         return settle(worker, std::move(frame));
     }
@@ -139,6 +153,7 @@ private:
     /// A task of the frame's batch is done. Where it was the last, the batch is, and perhaps the
     /// directory, which was a task of the one above.
     Result<void> settle(Worker& worker, std::shared_ptr<Frame> frame) {
+        worker.current.reset();
         while (frame->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             if (auto ended = end_batch(worker, *frame); !ended) return ended;
             if (frame->next != frame->names.size()) {
@@ -323,7 +338,7 @@ private:
             slot.name = static_cast<std::uint32_t>(i);
             if (state_.cache) slot.cached = frame.cached.find(*state_.cache, listed.name);
             if (is_directory)
-                tasks.push_back({Kind::directory, shared, frame.batch.size(), 0});
+                tasks.push_back({Kind::directory, shared, frame.batch.size(), 0, {}});
             else
                 frame.order.push_back(static_cast<std::uint32_t>(frame.batch.size()));
             frame.batch.push_back(std::move(slot));
@@ -336,12 +351,12 @@ private:
         const auto own = std::min(task_size, frame.order.size());
         for (auto last = frame.order.size(); last > own;) {
             const auto begin = own + (last - own - 1) / task_size * task_size;
-            tasks.push_back({Kind::files, shared, begin, last});
+            tasks.push_back({Kind::files, shared, begin, last, {}});
             last = begin;
         }
         frame.pending.store(tasks.size() + 1, std::memory_order_relaxed);
         if (!tasks.empty()) tasks_.push(tasks);
-        return save_files(worker, frame, 0, own);
+        return save_files(worker, shared, 0, own);
     }
 
     bool find_kind(Worker& worker, Frame& frame, DirectoryName& listed) {
@@ -361,8 +376,11 @@ private:
         return true;
     }
 
-    Result<void> save_files(Worker& worker, Frame& frame, std::size_t first, std::size_t last) {
+    Result<void> save_files(Worker& worker, const std::shared_ptr<Frame>& shared, std::size_t first,
+                            std::size_t last) {
         if (first == last) return {};
+        auto& frame = *shared;
+        worker.current = shared;
         const auto dir = handles_.take(frame);
         if (!dir) {
             for (auto i = first; i != last; ++i)
