@@ -2,6 +2,7 @@
 
 #include <bobbin/testing/conformance/file_system.hpp>
 #include <bobbin/testing/conformance/tree_file_system.hpp>
+#include <bobbin/testing/sim_tree.hpp>
 
 #include <sys/stat.h>
 
@@ -39,6 +40,11 @@ BOOST_AUTO_TEST_CASE(conforms) {
         for (const auto& line : conformance::tree_file_system(PosixTreeFs{}, *place / "trees"))
             BOOST_ERROR(line);
     }
+}
+
+BOOST_AUTO_TEST_CASE(the_simulated_one_conforms) {
+    for (const auto& line : conformance::file_system(SimTree{}, "/files")) BOOST_ERROR(line);
+    for (const auto& line : conformance::tree_file_system(SimTree{}, "/trees")) BOOST_ERROR(line);
 }
 
 BOOST_AUTO_TEST_CASE(a_fifo_does_not_hold_up_a_read) {

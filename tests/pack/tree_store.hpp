@@ -115,11 +115,13 @@ public:
         std::vector<std::byte> last_;
     };
 
-private:
     struct Chunk {
         std::size_t number = 0;
         std::vector<std::byte> bytes;
     };
+    const std::map<bobbin::pack::Address, Chunk>& all() const { return chunks_; }
+
+private:
     std::map<bobbin::pack::Address, Chunk> chunks_;
 };
 static_assert(bobbin::pack::ChunkSource<ChunkStore::Reader>);
