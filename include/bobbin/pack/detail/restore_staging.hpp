@@ -118,6 +118,7 @@ public:
     Result<void> make() noexcept {
         auto made = call([&] { return fs_.make_directory_at(base_, name_.c_str(), 0700); });
         if (!made) return made;
+        exists_ = true;
         auto opened = open_and_lock();
         if (!opened) return opened.error();
         if (!*opened) return Error{Errc::directory_in_use, Operation::lock};
@@ -133,6 +134,7 @@ public:
     Result<bool> open_existing() noexcept {
         auto opened = open_and_lock();
         if (!opened || !*opened) return opened;
+        exists_ = true;
         auto now = call([&] { return fs_.node(handle_); });
         if (!now) return now.error();
         auto user = own_user();
@@ -144,18 +146,22 @@ public:
 
     /// Takes all of it away.
     Result<void> remove() {
-        if (handle_ == no_file) return {};
-        if (auto emptied = empty_directory(fs_, handle_); !emptied) return emptied;
+        if (!exists_) return {};
+        // Where it was made but could not be opened there is nothing in it.
+        if (handle_ != no_file)
+            if (auto emptied = empty_directory(fs_, handle_); !emptied) return emptied;
         auto removed = call([&] { return fs_.remove_directory_at(base_, name_.c_str()); });
-        if (removed) close();
-        return removed;
+        if (!removed) return removed;
+        exists_ = false;
+        close();
+        return {};
     }
 
     void close() noexcept {
         if (handle_ != no_file) (void)fs_.close(std::exchange(handle_, no_file));
     }
     FileHandle handle() const noexcept { return handle_; }
-    bool is_open() const noexcept { return handle_ != no_file; }
+    bool exists() const noexcept { return exists_; }
 
 private:
     template <class Call>
@@ -175,11 +181,13 @@ private:
             return locked.error();
         }
         // Whoever had the lock may have removed it just before.
-        const auto mine = fs_.node(handle_);
-        const auto there = fs_.node_at(base_, name_.c_str());
+        const auto mine = call([&] { return fs_.node(handle_); });
+        const auto there = call([&] { return fs_.node_at(base_, name_.c_str()); });
         if (mine && there && mine->inode == there->inode && mine->device == there->device)
             return true;
         close();
+        if (!mine) return mine.error();
+        if (!there && !there.error().is_errno(ENOENT)) return there.error();
         return false;
     }
 
@@ -201,6 +209,7 @@ private:
     FileHandle base_;
     std::string name_;
     FileHandle handle_ = no_file;
+    bool exists_ = false;
 };
 
 }  // namespace detail

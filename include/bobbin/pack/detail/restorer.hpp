@@ -51,10 +51,10 @@ public:
         if (auto right = take_path(root); !right) return right;
         if (auto opened = open(target); !opened) return opened;
         auto done = plan(root);
-        if (done && staging_->is_open()) done = exchange();
+        if (done && staging_->exists()) done = exchange();
         if (!done) files_.abandon();
         if (report_.failed_path.empty()) report_.failed_path = files_.failed_path();
-        if (staging_->is_open() && !report_.is_unfinished) {
+        if (staging_->exists() && !report_.is_unfinished) {
             here_.release();
             // What is left without a journal the next one removes.
             report_.is_unfinished = !staging_->remove();
@@ -66,8 +66,8 @@ public:
         report_.modes_refused = refused_.modes;
         report_.times_refused = refused_.times;
         report_.attributes_refused = refused_.attributes;
-        if (!done) return done;
-        return tell_root(target);
+        if (done) tell_root();
+        return done;
     }
 
     // The visitor.
@@ -223,22 +223,23 @@ private:
     void keep_time(bool is_done, const FileTime& wanted) {
         const bool is_own = is_done && parts_.empty();
         if (is_missing_ || (is_done && !is_own && touched_.contains(base_))) return;
-        (void)call([&] {
+        auto kept = call([&] {
             return fs_.set_modified(base_handle_, is_own ? wanted : base_before_.modified);
         });
+        if (!kept) ++refused_.times;
     }
-    Result<void> tell_root(const std::string& target) {
-        if (options_.dry_run && is_missing_) return {};
-        auto root = is_missing_
-                        ? call([&] { return fs_.node_at(base_handle_, missing_name_.c_str()); })
-                        : call([&] { return fs_.node(base_handle_); });
-        if (!root) return failed(root.error(), target);
-        report_.root = *root;
-        return {};
+    /// All is done by now: where it can't be told, it is not.
+    void tell_root() {
+        if (options_.dry_run && is_missing_) return;
+        auto root = is_missing_ ? call([&] {
+            return fs_.node_at(base_handle_, missing_name_.c_str());
+        })
+                                : call([&] { return fs_.node(base_handle_); });
+        if (root) report_.root = *root;
     }
 
     Result<void> stage() {
-        if (staging_->is_open()) return {};
+        if (staging_->exists()) return {};
         if (auto made = staging_->make(); !made) return made;
         for (const char* const name : {staged_name, removed_name}) {
             // All bits are asked for, and what is there then tells how others will be made.
