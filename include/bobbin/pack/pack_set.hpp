@@ -4,11 +4,9 @@
 #include <bobbin/pack/chunk_index.hpp>
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cstring>
-#include <iterator>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,79 +14,98 @@
 
 namespace bobbin::pack {
 
-/// Where a chunk is to be found: in a record of a pack.
+/// Where a chunk is to be found: in the index of a pack.
 struct PackedChunk {
     ObjectId pack;
-    std::uint32_t record = 0;  ///< its number in the pack
+    std::uint32_t chunk = 0;  ///< its number in the pack's `ChunkIndex`
     friend constexpr bool operator==(const PackedChunk&, const PackedChunk&) = default;
 };
 
 /// The chunks of many packs in one structure, so that a look-up costs the same however many there
-/// are: a sorted table that is entered next to the right place, behind a filter that tells most of
-/// what is not there. Packs that are added later make small levels of their own, which are
-/// merged as they grow. Holds no pack and no index. External sync; look-ups alone may run at once.
+/// are: a hash table of small slots that is open to the next ones, beside the entries themselves,
+/// which are never moved. A key is a digest already, so its first bytes are its hash. What is not
+/// there costs one place in memory, what is there two. Holds no pack and no index. External sync;
+/// look-ups alone may run at once.
 template <ContentDigest D>
 class PackSet {
 public:
     using Key = pack::Key<D>;
 
     /// Adds the chunks of a pack. A chunk may be in many packs.
-    /// @errors `object_too_long`: more than 2^32 - 1 chunks, here or in all; `out_of_memory`; both
+    /// @errors `object_too_long`: more than 2^31 - 1 chunks, here or in all; `out_of_memory`; both
     ///   leave the set as it was
-    /// @allocates 1.5 times `D::size` + 8 bytes a chunk, and 2 for the filter; as much again while
-    ///   levels merge
+    /// @allocates `D::size` + 8 bytes a chunk, and 16 to 22 for its slots; 22 more while they grow
     Result<void> add(ObjectId pack, const ChunkIndex& index) noexcept {
+        return add(pack, index.size(), [&](std::size_t n, Key& key) {
+            std::ranges::copy(index.key(n), key.begin());
+            return static_cast<std::uint32_t>(n);
+        });
+    }
+
+    /// Adds `count` chunks of a pack, as another list than its index has them.
+    /// @param chunk `chunk(n, key)` sets the key of the n-th and gives its number in the pack's index
+    /// @errors as the other
+    template <class F>
+    Result<void> add(ObjectId pack, std::size_t count, F&& chunk) noexcept {
         const Error too_many{Errc::object_too_long, Operation::append};
-        if (index.size() > most - size_ || packs_.size() >= most) return too_many;
+        if (count > most - size_ || packs_.size() >= most) return too_many;
         return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
-            std::vector<Entry> entries(index.size());
-            for (std::size_t n = 0; n < entries.size(); ++n) {
-                std::ranges::copy(index.key(n), entries[n].key.begin());
-                entries[n].pack = static_cast<std::uint32_t>(packs_.size());
-                entries[n].record = static_cast<std::uint32_t>(index.place(n).record);
+            reserve(count);
+            packs_.push_back(pack);
+            Unfinished unfinished{*this, size_};
+            for (std::size_t n = 0; n < count; ++n) {
+                Entry entry;
+                entry.pack = static_cast<std::uint32_t>(packs_.size() - 1);
+                entry.chunk = chunk(n, entry.key);
+                append(entry);
             }
-            // So that there are few levels, and a chunk is moved seldom.
-            auto first = levels_.size();
-            for (auto size = entries.size(); first != 0 && levels_[first - 1].size() / 2 <= size;)
-                size += levels_[--first].size();
-            replace(first, std::move(entries), pack);
+            unfinished.set = nullptr;
             return {};
         });
     }
 
-    /// Makes one level of all, as when everything was loaded and much is going to be asked.
+    /// Makes room for so many more chunks, which saves time where that is known.
+    /// @errors `object_too_long`, `out_of_memory`
+    Result<void> reserve_for(std::uint64_t count) noexcept {
+        if (count > most - size_) return Error{Errc::object_too_long, Operation::append};
+        return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
+            reserve(static_cast<std::size_t>(count));
+            return {};
+        });
+    }
+
+    /// Gives back the room that was made for more.
     /// @errors `out_of_memory`
     Result<void> merge() noexcept {
-        if (levels_.size() < 2) return {};
         return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
-            replace(0, {}, {});
+            if (table_.capacity > slots_for(size_)) table_ = resized(slots_for(size_));
             return {};
         });
     }
 
     bool contains(const Key& key) const noexcept {
-        return std::ranges::any_of(levels_,
-                                   [&](const Level& level) { return level.find(key) != nullptr; });
+        return find_entry(key, [](const Entry&) { return true; });
     }
 
     /// Any one of its copies. Empty: there is none.
     std::optional<PackedChunk> find(const Key& key) const noexcept {
-        for (const auto& level : levels_)
-            if (const auto* const entry = level.find(key)) return told(*entry);
-        return {};
+        std::optional<PackedChunk> found;
+        find_entry(key, [&](const Entry& entry) {
+            found = told(entry);
+            return true;
+        });
+        return found;
     }
 
     /// Looks for many in one call: memory is asked for a few keys ahead. Calls `f(n, found)` for each
     /// key in order, `found` as `find` gives it.
     template <class F>
     void find_each(std::span<const Key> keys, F&& f) const {
+        // First for the slot, then for the entry that it tells.
         constexpr std::size_t far = 24, near = 12;
         for (std::size_t n = 0; n < keys.size() + far; ++n) {
-            for (const auto& level : levels_) {
-                if (n < keys.size()) level.prefetch_filter(keys[n]);
-                const auto second = n - near;
-                if (n >= near && second < keys.size()) level.prefetch(keys[second]);
-            }
+            if (n < keys.size()) prefetch_slot(keys[n]);
+            if (n >= near && n - near < keys.size()) prefetch_entry(keys[n - near]);
             if (n >= far) f(n - far, find(keys[n - far]));
         }
     }
@@ -98,164 +115,186 @@ public:
     /// @returns whether it did
     template <class F>
     bool find_copy(const Key& key, F&& f) const {
-        for (const auto& level : levels_) {
-            const auto* const first = level.find(key);
-            if (first &&
-                level.visit_copies(first, [&](const Entry& entry) { return f(told(entry)); }))
-                return true;
-        }
-        return false;
+        return find_entry(key, [&](const Entry& entry) { return f(told(entry)); });
     }
 
     /// Copies counted.
     std::uint64_t size() const noexcept { return size_; }
     std::size_t packs() const noexcept { return packs_.size(); }
-    std::size_t levels() const noexcept { return levels_.size(); }
 
 private:
-    static constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
-
-    static constexpr std::uint32_t no_pack = most;
+    /// A number and one more fits in a slot, and twice as many slots can be told by 32 bits.
+    static constexpr std::size_t most = std::numeric_limits<std::int32_t>::max();
 
     struct Entry {
         Key key;
         std::uint32_t pack;  ///< number in `packs_`
-        std::uint32_t record;
+        std::uint32_t chunk;
     };
-    static bool comes_before(const Entry& a, const Entry& b) noexcept {
-        const int order = std::memcmp(a.key.data(), b.key.data(), D::size);
-        return order < 0 || (order == 0 && a.pack < b.pack);
+
+    /// The upper half is the tag of an entry, the lower one its number, from 1. Zero: free.
+    using Slot = std::uint64_t;
+
+    /// Each slot is the first free one from where its tag has it. So slots are almost in the order
+    /// of tags, and a larger table is made of them alone, from the first to the last.
+    struct Table {
+        std::vector<Slot> slots;    ///< `capacity`, and a run more
+        std::size_t capacity = 0;
+        /// For whom there was no room in a run. Digests spread evenly; where they do not,
+        /// somebody made them so, and shall not make others wait.
+        std::multimap<Key, std::uint32_t> crowded;
+
+        std::size_t home(std::uint32_t tag) const noexcept {
+            return static_cast<std::size_t>(std::uint64_t{tag} * capacity >> 32);
+        }
+        std::span<const Slot> run(std::uint32_t tag) const noexcept {
+            return {slots.data() + home(tag), longest_run};
+        }
+        bool insert(Slot slot) noexcept {
+            auto* const first = slots.data() + home(tag_of(slot));
+            auto* const at = std::find(first, first + longest_run, Slot{0});
+            if (at == first + longest_run) return false;
+            *at = slot;
+            return true;
+        }
+    };
+    static constexpr std::size_t longest_run = 128;
+
+    static std::uint32_t tag_of(Slot slot) noexcept { return static_cast<std::uint32_t>(slot >> 32); }
+    static std::uint32_t tag_of(const Key& key) noexcept {
+        return word_of<std::uint32_t>(key.data());
+    }
+    /// In the order of the machine, as nothing of it leaves the memory.
+    template <class Word>
+    static Word word_of(const std::byte* from) noexcept {
+        Word word;
+        std::memcpy(&word, from, sizeof word);
+        return word;
+    }
+    /// By words and without a branch, as the next look-up begins while this one waits for memory.
+    static bool is_same(const Key& a, const Key& b) noexcept {
+        constexpr auto width = sizeof(std::uint64_t);
+        const auto differing = [&](std::size_t at) noexcept {
+            return word_of<std::uint64_t>(a.data() + at) ^ word_of<std::uint64_t>(b.data() + at);
+        };
+        auto difference = differing(D::size - width);
+        for (std::size_t at = 0; at + width < D::size; at += width) difference |= differing(at);
+        return difference == 0;
+    }
+    static std::uint32_t number_of(Slot slot) noexcept {
+        return static_cast<std::uint32_t>(slot) - 1;
+    }
+    static Slot slot_of(const Key& key, std::uint32_t number) noexcept {
+        return Slot{tag_of(key)} << 32 | (number + 1);
     }
 
-    /// Entries in order, each at the place where evenly spread keys have it, or as near behind it as
-    /// there is room: a third of the places is free, so a look-up goes to one place in memory.
-    class Level {
-    public:
-        explicit Level(std::vector<Entry> entries) : count_{entries.size()} {
-            filter_.resize(std::max<std::size_t>(count_ / 4, 1));
-            for (const auto& entry : entries) filter_[word_of(entry.key)] |= bits_of(entry.key);
-            capacity_ = count_ + count_ / 2 + 1;
-            places_.assign(capacity_ + longest_run + 1, Entry{{}, no_pack, 0});
-            std::size_t next = 0;
-            for (const auto& entry : entries) {
-                const auto place = place_of(entry.key);
-                next = std::max(next, place);
-                // Digests spread evenly. Where they do not, somebody made them so.
-                if (next - place > longest_run) {
-                    is_dense_ = true;
-                    places_ = std::move(entries);
-                    return;
-                }
-                places_[next++] = entry;
-            }
-        }
+    /// Entries are in blocks, so that they stay where they are.
+    static constexpr std::size_t in_block = std::size_t{1} << 14;
+    const Entry& entry(std::uint32_t number) const noexcept {
+        return blocks_[number / in_block][number % in_block];
+    }
 
-        /// The first entry of `key`.
-        const Entry* find(const Key& key) const noexcept {
-            const auto bits = bits_of(key);
-            if ((filter_[word_of(key)] & bits) != bits) return nullptr;
-            return find_here(key);
+    /// Calls `f(entry)` for each copy until true.
+    template <class F>
+    bool find_entry(const Key& key, F&& f) const {
+        if (size_ == 0) return false;
+        const auto tag = tag_of(key);
+        for (const auto slot : table_.run(tag)) {
+            if (slot == 0) return false;
+            if (tag_of(slot) != tag) continue;
+            if (const auto& found = entry(number_of(slot)); is_same(found.key, key) && f(found))
+                return true;
         }
-        /// After which `find` does not wait for memory.
-        void prefetch(const Key& key) const noexcept {
-            if (!is_dense_) __builtin_prefetch(places_.data() + place_of(key));
-        }
-        void prefetch_filter(const Key& key) const noexcept {
-            __builtin_prefetch(filter_.data() + word_of(key));
-        }
+        auto [first, last] = table_.crowded.equal_range(key);
+        return std::any_of(first, last, [&](const auto& of) { return f(entry(of.second)); });
+    }
 
-        /// Calls `f(entry)` for each copy of the chunk of which `first` is the first, until true.
-        template <class F>
-        bool visit_copies(const Entry* first, F&& f) const {
-            const auto key = first->key;
-            for (const auto* const end = places_.data() + places_.size();
-                 first != end && first->pack != no_pack && first->key == key; ++first)
-                if (f(*first)) return true;
-            return false;
+    void prefetch_slot(const Key& key) const noexcept {
+        __builtin_prefetch(table_.slots.data() + table_.home(tag_of(key)));
+    }
+    void prefetch_entry(const Key& key) const noexcept {
+        if (size_ == 0) return;
+        const auto tag = tag_of(key);
+        for (const auto slot : table_.run(tag)) {
+            if (slot != 0 && tag_of(slot) != tag) continue;
+            if (slot != 0) __builtin_prefetch(&entry(number_of(slot)));
+            return;
         }
-
-        /// In order, without the free places.
-        std::vector<Entry> entries() const {
-            std::vector<Entry> dense;
-            dense.reserve(count_);
-            std::ranges::copy_if(places_, std::back_inserter(dense),
-                                 [](const Entry& entry) { return entry.pack != no_pack; });
-            return dense;
-        }
-        std::size_t size() const noexcept { return count_; }
-
-    private:
-        static constexpr std::size_t longest_run = 256;
-
-        const Entry* find_here(const Key& key) const noexcept {
-            if (is_dense_) {
-                const auto found = std::ranges::lower_bound(
-                    places_, key,
-                    [](const Key& a, const Key& b) {
-                        return std::memcmp(a.data(), b.data(), D::size) < 0;
-                    },
-                    &Entry::key);
-                return found != places_.end() && found->key == key ? &*found : nullptr;
-            }
-            // There is a free place behind the last.
-            for (const auto* at = places_.data() + place_of(key); at->pack != no_pack; ++at) {
-                const int order = std::memcmp(at->key.data(), key.data(), D::size);
-                if (order >= 0) return order == 0 ? at : nullptr;
-            }
-            return nullptr;
-        }
-
-        /// By the first 4 bytes in the order of keys.
-        std::size_t place_of(const Key& key) const noexcept {
-            std::uint32_t first = 0;
-            std::memcpy(&first, key.data(), sizeof first);
-            if constexpr (std::endian::native == std::endian::little)
-                first = __builtin_bswap32(first);
-            return static_cast<std::size_t>(std::uint64_t{first} * capacity_ >> 32);
-        }
-        /// By others: four bits in one word, 16 bits of the filter for each chunk.
-        std::size_t word_of(const Key& key) const noexcept {
-            const auto hash = load_le<std::uint64_t>(key.data() + 8) >> 32;
-            return static_cast<std::size_t>(hash * filter_.size() >> 32);
-        }
-        static std::uint64_t bits_of(const Key& key) noexcept {
-            const auto hash = load_le<std::uint64_t>(key.data() + 8);
-            return std::uint64_t{1} << (hash & 63) | std::uint64_t{1} << (hash >> 6 & 63) |
-                   std::uint64_t{1} << (hash >> 12 & 63) | std::uint64_t{1} << (hash >> 18 & 63);
-        }
-
-        std::vector<Entry> places_;
-        std::vector<std::uint64_t> filter_;
-        std::uint64_t capacity_ = 0;
-        std::size_t count_ = 0;
-        bool is_dense_ = false;  ///< without free places, and searched by halves
-    };
+    }
 
     PackedChunk told(const Entry& entry) const noexcept {
-        return {packs_[entry.pack], entry.record};
+        return {packs_[entry.pack], entry.chunk};
     }
 
-    /// One level of `entries` and of the levels from `first` on; `pack` is theirs, if there is one.
-    void replace(std::size_t first, std::vector<Entry> entries, ObjectId pack) {
-        const auto added = entries.size();
-        for (auto n = levels_.size(); n > first; --n) {
-            const auto older = levels_[n - 1].entries();
-            std::vector<Entry> merged(older.size() + entries.size());
-            std::ranges::merge(older, entries, merged.begin(), comes_before);
-            entries = std::move(merged);
+    /// Half of the slots are free, so that most look-ups end at the first or second of a run.
+    static constexpr std::size_t slots_for(std::size_t entries) noexcept {
+        return 2 * entries + 1;
+    }
+
+    void reserve(std::size_t more) {
+        const auto wanted = size_ + more;
+        blocks_.reserve(wanted / in_block + 1);
+        if (slots_for(wanted) > table_.capacity)
+            table_ = resized(std::min(slots_for(wanted + wanted / 3), std::size_t{1} << 32));
+    }
+
+    Table resized(std::size_t capacity) const {
+        Table table{std::vector<Slot>(capacity + longest_run), capacity, {}};
+        const auto insert = [&](Slot slot, const auto& key) {
+            if (!table.insert(slot)) table.crowded.emplace(key(), number_of(slot));
+        };
+        for (const auto slot : table_.slots)
+            if (slot != 0) insert(slot, [&] { return entry(number_of(slot)).key; });
+        for (const auto& [key, number] : table_.crowded)
+            insert(slot_of(key, number), [&] { return key; });
+        return table;
+    }
+
+    void append(const Entry& entry) {
+        const auto number = static_cast<std::uint32_t>(size_);
+        if (number % in_block == 0) blocks_.emplace_back();
+        blocks_.back().push_back(entry);
+        ++size_;
+        if (!table_.insert(slot_of(entry.key, number))) table_.crowded.emplace(entry.key, number);
+    }
+
+    /// Takes back a pack that was added in part. The last slot that was taken is the first that is
+    /// given back, so what remains is as it was.
+    struct Unfinished {
+        PackSet* set;
+        std::size_t size;
+        Unfinished(PackSet& of, std::size_t before) noexcept : set{&of}, size{before} {}
+        Unfinished(const Unfinished&) = delete;
+        Unfinished& operator=(const Unfinished&) = delete;
+        ~Unfinished() {
+            if (set) set->cut(size);
         }
-        Level level{std::move(entries)};
-        levels_.reserve(first + 1);
-        if (pack) packs_.push_back(pack);
-        // From here on nothing fails.
-        levels_.erase(levels_.begin() + static_cast<std::ptrdiff_t>(first), levels_.end());
-        levels_.push_back(std::move(level));
-        size_ += added;
+    };
+    void cut(std::size_t size) noexcept {
+        while (size_ > size) {
+            const auto number = static_cast<std::uint32_t>(--size_);
+            auto& block = blocks_.back();
+            const auto key = block.back().key;
+            const auto slot = slot_of(key, number);
+            auto* const first = table_.slots.data() + table_.home(tag_of(key));
+            if (auto* const at = std::find(first, first + longest_run, slot);
+                at != first + longest_run) {
+                *at = 0;
+            } else {
+                auto [some, end] = table_.crowded.equal_range(key);
+                some = std::find_if(some, end, [&](const auto& of) { return of.second == number; });
+                if (some != end) table_.crowded.erase(some);
+            }
+            block.pop_back();
+            if (block.empty()) blocks_.pop_back();
+        }
+        packs_.pop_back();
     }
 
     std::vector<ObjectId> packs_;
-    std::vector<Level> levels_;  ///< older and larger ones first
-    std::uint64_t size_ = 0;
+    std::vector<std::vector<Entry>> blocks_;
+    Table table_;
+    std::size_t size_ = 0;
 };
 
 }  // namespace bobbin::pack
