@@ -36,42 +36,14 @@ public:
     ///   leave the set as it was
     /// @allocates `D::size` + 8 bytes a chunk, and 16 to 22 for its slots; 22 more while they grow
     Result<void> add(ObjectId pack, const ChunkIndex& index) noexcept {
-        return add(pack, index.size(), [&](std::size_t n, Key& key) {
-            std::ranges::copy(index.key(n), key.begin());
-            return static_cast<std::uint32_t>(n);
-        });
+        return add_all(pack, index.size(), [&](std::size_t n) { return index.key(n); });
     }
 
-    /// Adds `count` chunks of a pack, as another list than its index has them.
-    /// @param chunk `chunk(n, key)` sets the key of the n-th and gives its number in the pack's index
-    /// @errors as the other
-    template <class F>
-    Result<void> add(ObjectId pack, std::size_t count, F&& chunk) noexcept {
-        const Error too_many{Errc::object_too_long, Operation::append};
-        if (count > most - size_ || packs_.size() >= most) return too_many;
-        return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
-            reserve(count);
-            packs_.push_back(pack);
-            Unfinished unfinished{*this, size_};
-            for (std::size_t n = 0; n < count; ++n) {
-                Entry entry;
-                entry.pack = static_cast<std::uint32_t>(packs_.size() - 1);
-                entry.chunk = chunk(n, entry.key);
-                append(entry);
-            }
-            unfinished.set = nullptr;
-            return {};
-        });
-    }
-
-    /// Makes room for so many more chunks, which saves time where that is known.
-    /// @errors `object_too_long`, `out_of_memory`
-    Result<void> reserve_for(std::uint64_t count) noexcept {
-        if (count > most - size_) return Error{Errc::object_too_long, Operation::append};
-        return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
-            reserve(static_cast<std::size_t>(count));
-            return {};
-        });
+    /// Likewise.
+    /// @param keys of all its chunks one after the other, in the order of its index
+    Result<void> add(ObjectId pack, ByteView keys) noexcept {
+        return add_all(pack, keys.size() / D::size,
+                       [&](std::size_t n) { return keys.subspan(n * D::size, D::size); });
     }
 
     /// Gives back the room that was made for more.
@@ -229,6 +201,26 @@ private:
     /// Half of the slots are free, so that most look-ups end at the first or second of a run.
     static constexpr std::size_t slots_for(std::size_t entries) noexcept {
         return 2 * entries + 1;
+    }
+
+    template <class KeyOf>
+    Result<void> add_all(ObjectId pack, std::size_t count, KeyOf&& key_of) noexcept {
+        const Error too_many{Errc::object_too_long, Operation::append};
+        if (count > most - size_ || packs_.size() >= most) return too_many;
+        return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
+            reserve(count);
+            packs_.push_back(pack);
+            Unfinished unfinished{*this, size_};
+            Entry entry;
+            entry.pack = static_cast<std::uint32_t>(packs_.size() - 1);
+            for (std::size_t n = 0; n < count; ++n) {
+                std::ranges::copy(key_of(n), entry.key.begin());
+                entry.chunk = static_cast<std::uint32_t>(n);
+                append(entry);
+            }
+            unfinished.set = nullptr;
+            return {};
+        });
     }
 
     void reserve(std::size_t more) {
