@@ -11,6 +11,7 @@
 #include <bobbin/media/nal.hpp>
 #include <bobbin/media/sample_converter.hpp>
 #include <bobbin/pack/content.hpp>
+#include <bobbin/pack/detail/pack_cache_file.hpp>
 #include <bobbin/pack/ignore.hpp>
 #include <bobbin/pack/pack_reader.hpp>
 #include <bobbin/pack/pack_writer.hpp>
@@ -301,6 +302,49 @@ inline void ignore(ByteView input) {
     promise(counter.steps <= 4 * (pattern.size() + 1) * (whole.size() + 1));
 }
 
+/// Any bytes are a cache, as far as they are right; what is taken from it is written again as it was. The
+/// first byte says whether the checksums are made to fit.
+inline void pack_cache(ByteView input) {
+    using namespace bobbin::pack;
+    using Header = detail::PackCacheHeader<Xxh3>;
+    using Record = detail::PackCacheRecord;
+    if (input.empty()) return;
+    std::vector<std::byte> bytes{input.begin() + 1, input.end()};
+    const Uuid store{{std::byte{1}}};
+    if (std::to_integer<int>(input[0]) % 2 == 1 && bytes.size() >= Header::encoded_size) {
+        std::ranges::copy(Header::encode(store), bytes.begin());
+        for (std::size_t at = Header::encoded_size; bytes.size() - at >= Record::encoded_size;) {
+            const auto chunks = load_le<std::uint64_t>(bytes.data() + at + 24);
+            const auto keys = at + Record::encoded_size;
+            const auto fits = chunks <= (bytes.size() - keys) / Xxh3::size;
+            const auto size = fits ? static_cast<std::size_t>(chunks) * Xxh3::size : 0;
+            store_le(bytes.data() + at + 32, crc32c(ByteView{bytes}.subspan(keys, size)));
+            store_le(bytes.data() + at + 36, crc32c(ByteView{bytes}.subspan(at, 36)));
+            at = keys + size;
+        }
+    }
+    struct Chunk {
+        ByteView key;
+        std::uint32_t length = 1;
+    };
+    std::uint64_t behind = 0;
+    const auto end = detail::read_pack_cache<Xxh3>(
+        MemoryFile{bytes}, bytes.size(), store,
+        [](const CachedPack& pack) { return pack.id.value % 4 != 0; },
+        [&](const CachedPack& pack, ByteView keys, std::uint64_t offset, std::uint64_t size) {
+            promise(offset >= behind && offset + size <= bytes.size());
+            behind = offset + size;
+            ChunkIndexBuilder builder{Xxh3::size};
+            for (auto rest = keys; !rest.empty(); rest = rest.subspan(Xxh3::size)) {
+                const Chunk chunk[] = {{rest.first(Xxh3::size)}};
+                builder.add({128, {1, 1, 1, 0, 0}}, chunk);
+            }
+            promise(std::ranges::equal(Record::encode<Xxh3>(pack, builder.build()),
+                                       ByteView{bytes}.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size))));
+        });
+    promise(end >= behind && end <= bytes.size());
+}
+
 struct Target {
     const char* name;
     void (*run)(ByteView);
@@ -308,7 +352,8 @@ struct Target {
 inline constexpr Target targets[] = {
     {"video_index", video_index}, {"mp4", mp4}, {"samples", samples}, {"sample_entry", sample_entry},
     {"pack", pack}, {"pack_index", pack_index}, {"codec", codec},
-    {"tree", tree}, {"content_list", content_list}, {"ignore", ignore}};
+    {"tree", tree}, {"content_list", content_list}, {"ignore", ignore},
+    {"pack_cache", pack_cache}};
 
 }  // namespace bobbin_fuzz
 
