@@ -305,9 +305,10 @@ inline void ignore(ByteView input) {
 /// Any bytes are a cache, as far as they are right; what is taken from it is written again as it was. The
 /// first byte says whether the checksums are made to fit.
 inline void pack_cache(ByteView input) {
-    using namespace bobbin::pack;
-    using Header = detail::PackCacheHeader<Xxh3>;
-    using Record = detail::PackCacheRecord;
+    using pack::CachedPack;
+    using pack::ChunkIndexBuilder;
+    using Header = pack::detail::PackCacheHeader<Xxh3>;
+    using Record = pack::detail::PackCacheRecord;
     if (input.empty()) return;
     std::vector<std::byte> bytes{input.begin() + 1, input.end()};
     const Uuid store{{std::byte{1}}};
@@ -328,10 +329,10 @@ inline void pack_cache(ByteView input) {
         std::uint32_t length = 1;
     };
     std::uint64_t behind = 0;
-    const auto end = detail::read_pack_cache<Xxh3>(
+    const auto end = pack::detail::read_pack_cache<Xxh3>(
         MemoryFile{bytes}, bytes.size(), store,
-        [](const CachedPack& pack) { return pack.id.value % 4 != 0; },
-        [&](const CachedPack& pack, ByteView keys, std::uint64_t offset, std::uint64_t size) {
+        [](const CachedPack& cached) { return cached.id.value % 4 != 0; },
+        [&](const CachedPack& cached, ByteView keys, std::uint64_t offset, std::uint64_t size) {
             promise(offset >= behind && offset + size <= bytes.size());
             behind = offset + size;
             ChunkIndexBuilder builder{Xxh3::size};
@@ -339,7 +340,7 @@ inline void pack_cache(ByteView input) {
                 const Chunk chunk[] = {{rest.first(Xxh3::size)}};
                 builder.add({128, {1, 1, 1, 0, 0}}, chunk);
             }
-            promise(std::ranges::equal(Record::encode<Xxh3>(pack, builder.build()),
+            promise(std::ranges::equal(Record::encode<Xxh3>(cached, builder.build()),
                                        ByteView{bytes}.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size))));
         });
     promise(end >= behind && end <= bytes.size());

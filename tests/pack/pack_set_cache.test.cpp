@@ -305,7 +305,7 @@ namespace {
 struct Saves {
     struct Promise {
         std::uint64_t saves = 0;
-        friend bool operator==(const Promise&, const Promise&) = default;
+        bool operator==(const Promise&) const = default;
         std::uint64_t hash() const { return saves; }
     };
     static FileHandle open(testing::SimFs& fs) {
