@@ -2,7 +2,7 @@
 // the same run, and `missed` where a gate is not met. The best of many short runs, so that what else the machine
 // does counts little.
 //   add        chunks of 4 KiB of text into packs of 64 MiB in a file, without a sync, in MB/s.
-//              The rival is their digest and their compression alone. Gate: 525 MB/s.
+//              The rival is their digest and their compression alone. Gate: 525 MB/s, or nine tenths of the rival.
 //   hit, miss  whether a chunk is stored, and where: a million chunks in 1, 50 and 500 packs, asked for in no order,
 //              in million look-ups a second; `hits` and `misses` ask for all in one call. The rival asks one sorted
 //              index after the other. Gates: 10 and 20 million, or 2.5 and 5 times what the rival does with one index.
@@ -148,7 +148,7 @@ void measure_add() {
         require(sum != 0, "nothing was compressed");
     }
     const auto rate = [&](double took) { return static_cast<double>(text.size()) / took / 1e6; };
-    figure("add", rate(best), "MB/s", "digest and codec", rate(best_alone), rate(best) >= 525);
+    figure("add", rate(best), "MB/s", "digest and codec", rate(best_alone), best <= best_alone / 0.9 || rate(best) >= 525);
 }
 
 struct Chunk {
