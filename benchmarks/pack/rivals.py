@@ -11,7 +11,7 @@ class Program:
     name, needs, does = "", (), ""
     #: Whether it tells by itself what has not changed.
     is_incremental = True
-    #: Whether a new name may be used for each save without keeping the last.
+    #: Whether what was saved before can still be restored.
     keeps_all = True
 
     def __init__(self, store):
@@ -69,7 +69,7 @@ class BobbinNoSync(Bobbin):
 
 class TarLz4(Program):
     name, needs = "tar-lz4", ("tar", "lz4")
-    does = "one file for each save: nothing shared, nothing synced; modes and times, without extended attributes"
+    does = "one file for each save: nothing shared, nothing synced; modes, and times to the second, without extended attributes"
     is_incremental = False
 
     def save_as(self, tree, number):
@@ -149,7 +149,7 @@ class Restic(Program):
 
 class Bup(Program):
     name, needs = "bup", ("bup",)
-    does = "nothing synced; everything restored; zlib"
+    does = "packs synced; everything restored; zlib"
 
     def environment(self):
         return {**super().environment(), "BUP_DIR": self.store, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
