@@ -82,15 +82,15 @@ struct Place {
     }
     Buffer bytes() {
         const testing::SimFs same = fs;
-        const File<testing::SimFs> file{
-            same, *fs.open_at(directory, Cache<>::name, OpenMode::read)};
+        const File<testing::SimFs> file{same,
+                                        *fs.open_at(directory, Cache<>::name, OpenMode::read)};
         Buffer all(static_cast<std::size_t>(file.status()->size.value));
         BOOST_REQUIRE(*file.read_at(all, 0) == all.size());
         return all;
     }
     void set_bytes(ByteView bytes) {
-        File<testing::SimFs> file{
-            fs, *fs.open_at(directory, Cache<>::name, OpenMode::create_or_write)};
+        File<testing::SimFs> file{fs,
+                                  *fs.open_at(directory, Cache<>::name, OpenMode::create_or_write)};
         BOOST_REQUIRE(file.truncate(Bytes{0}));
         BOOST_REQUIRE(file.write_at(bytes, 0));
     }
@@ -102,7 +102,8 @@ auto completed(Cache<Fs>& cache, const std::vector<CachedPack>& living) {
     auto loaded = cache.load(living);
     BOOST_REQUIRE(loaded);
     BOOST_TEST(is_right(*loaded, living));
-    for (const auto& pack : loaded->missing) BOOST_TEST(cache.add(pack, index_of(pack.id.value)).has_value());
+    for (const auto& pack : loaded->missing)
+        BOOST_TEST(cache.add(pack, index_of(pack.id.value)).has_value());
     return *std::move(loaded);
 }
 std::size_t missing_of(Place& place, const std::vector<CachedPack>& living) {
@@ -206,9 +207,7 @@ BOOST_AUTO_TEST_CASE(every_byte_flipped_and_every_length) {
         BOOST_TEST(missing_of(place, living) == 0U);
     };
     const std::size_t record = 40 + 3 * 32;
-    const auto most_missing = [&](std::size_t at) {
-        return at < 64 ? 3 : 3 - (at - 64) / record;
-    };
+    const auto most_missing = [&](std::size_t at) { return at < 64 ? 3 : 3 - (at - 64) / record; };
     for (std::size_t at = 0; at < good.size(); ++at) {
         for (const unsigned flip : {1U, 0x80U, 0xffU}) {
             auto bent = good;

@@ -110,7 +110,7 @@ private:
     /// Each slot is the first free one from where its tag has it. So slots are almost in the order
     /// of tags, and a larger table is made of them alone, from the first to the last.
     struct Table {
-        std::vector<Slot> slots;    ///< `capacity`, and a run more
+        std::vector<Slot> slots;  ///< `capacity`, and a run more
         std::size_t capacity = 0;
         /// For whom there was no room in a run. Digests spread evenly; where they do not,
         /// somebody made them so, and shall not make others wait.
@@ -132,7 +132,9 @@ private:
     };
     static constexpr std::size_t longest_run = 128;
 
-    static std::uint32_t tag_of(Slot slot) noexcept { return static_cast<std::uint32_t>(slot >> 32); }
+    static std::uint32_t tag_of(Slot slot) noexcept {
+        return static_cast<std::uint32_t>(slot >> 32);
+    }
     static std::uint32_t tag_of(const Key& key) noexcept {
         return word_of<std::uint32_t>(key.data());
     }
@@ -169,7 +171,7 @@ private:
     /// Calls `f(entry)` for each copy until true.
     template <class F>
     bool find_entry(const Key& key, F&& f) const {
-        if (size_ == 0) return false;
+        if (table_.slots.empty()) return false;
         const auto tag = tag_of(key);
         for (const auto slot : table_.run(tag)) {
             if (slot == 0) return false;
@@ -185,7 +187,7 @@ private:
         __builtin_prefetch(table_.slots.data() + table_.home(tag_of(key)));
     }
     void prefetch_entry(const Key& key) const noexcept {
-        if (size_ == 0) return;
+        if (table_.slots.empty()) return;
         const auto tag = tag_of(key);
         for (const auto slot : table_.run(tag)) {
             if (slot != 0 && tag_of(slot) != tag) continue;
@@ -199,9 +201,7 @@ private:
     }
 
     /// Half of the slots are free, so that most look-ups end at the first or second of a run.
-    static constexpr std::size_t slots_for(std::size_t entries) noexcept {
-        return 2 * entries + 1;
-    }
+    static constexpr std::size_t slots_for(std::size_t entries) noexcept { return 2 * entries + 1; }
 
     template <class KeyOf>
     Result<void> add_all(ObjectId pack, std::size_t count, KeyOf&& key_of) noexcept {

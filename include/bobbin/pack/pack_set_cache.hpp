@@ -2,6 +2,7 @@
 #define BOBBIN_PACK_PACK_SET_CACHE_HPP
 
 #include <bobbin/fs/file.hpp>
+#include <bobbin/pack/cached_pack.hpp>
 #include <bobbin/pack/detail/pack_cache_file.hpp>
 #include <bobbin/pack/pack_set.hpp>
 

@@ -2,6 +2,7 @@
 #define BOBBIN_PACK_DETAIL_PACK_CACHE_FILE_HPP
 
 #include <bobbin/core/crc32c.hpp>
+#include <bobbin/pack/cached_pack.hpp>
 #include <bobbin/pack/chunk_index.hpp>
 
 #include <algorithm>
@@ -10,18 +11,7 @@
 #include <optional>
 #include <vector>
 
-namespace bobbin::pack {
-
-/// A pack as a cache knows it.
-struct CachedPack {
-    ObjectId id;
-    /// Tells its file from every other that may have had this number, as in a store that was
-    /// restored from an older copy: to be made of its size and digest.
-    std::uint64_t mark = 0;
-    friend constexpr auto operator<=>(const CachedPack&, const CachedPack&) = default;
-};
-
-namespace detail {
+namespace bobbin::pack::detail {
 
 // The file is a header, and a record for each pack. docs/formats.md specifies every byte.
 
@@ -146,7 +136,6 @@ std::uint64_t read_pack_cache(const File& file, std::uint64_t size, const Uuid& 
     }
 }
 
-}  // namespace detail
-}  // namespace bobbin::pack
+}  // namespace bobbin::pack::detail
 
 #endif
