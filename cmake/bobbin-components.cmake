@@ -13,10 +13,13 @@ macro(bobbin_component name)
   list(APPEND bobbin_components ${name})
 endmacro()
 
-bobbin_component(sqlite  PACKAGE SQLite3       TARGET SQLite::SQLite3        HEADERS store/sqlite*.hpp)
+bobbin_component(sqlite  PACKAGE SQLite3       TARGET SQLite::SQLite3        HEADERS store/sqlite*.hpp pack/snapshot.hpp)
 bobbin_component(fmt     PACKAGE fmt           TARGET fmt::fmt               HEADERS core/fmt*.hpp)
 bobbin_component(ranges  PACKAGE range-v3      TARGET range-v3::range-v3     HEADERS media/ranges*.hpp pack/ranges*.hpp)
-bobbin_component(openssl PACKAGE OpenSSL       TARGET OpenSSL::Crypto        HEADERS digest/sha256*.hpp)
+bobbin_component(openssl PACKAGE OpenSSL       TARGET OpenSSL::Crypto        HEADERS digest/sha256*.hpp
+  pack.hpp pack/concept.hpp pack/file_cache.hpp pack/live_chunks.hpp pack/prune.hpp pack/repair.hpp pack/restore*.hpp pack/save.hpp
+  pack/tree_reader.hpp pack/verify.hpp pack/detail/chunk_group.hpp pack/detail/content_reader.hpp pack/detail/entry_saver.hpp
+  pack/detail/node_writer.hpp pack/detail/restore*.hpp pack/detail/save_*.hpp pack/detail/tree_saver.hpp)
 bobbin_component(xxhash  PKG_CONFIG libxxhash  TARGET PkgConfig::libxxhash   HEADERS digest/xxh3*.hpp)
 bobbin_component(lz4     PKG_CONFIG liblz4     TARGET PkgConfig::liblz4      HEADERS codec/lz4*.hpp)
 bobbin_component(zstd    PKG_CONFIG libzstd    TARGET PkgConfig::libzstd     HEADERS codec/zstd*.hpp)

@@ -113,7 +113,8 @@ Work add(Repository& repository, const Common& common, const SaveRequest& reques
     auto saved = [&]() -> Result<pack::SavedTree> {
         auto& to = repository.packs();
         if (request.zstd == 0)
-            return pack::save_tree(PosixTreeFs{}, real, to, options, cache.get());
+            return pack::save_tree(PosixTreeFs{}, real, to, options, cache.get(),
+                                   pack::MakeCodec<Lz4>{});
         options.group = 1_MiB;
         const auto make = [&] { return Zstd{request.zstd}; };
         return pack::save_tree(PosixTreeFs{}, real, to, options, cache.get(), make);

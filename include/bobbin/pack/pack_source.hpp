@@ -22,7 +22,8 @@ public:
     /// Where a copy of a chunk lies: in the order of the disk.
     struct Location {
         ObjectId pack;
-        std::uint32_t record = 0;
+        std::uint64_t record = 0;
+        std::uint32_t begin = 0;
         Key key{};
         friend constexpr auto operator<=>(const Location&, const Location&) = default;
     };
@@ -30,10 +31,15 @@ public:
     explicit PackSource(const View& view) noexcept : view_{&view} {}
 
     /// Any one of its copies. Empty: there is none.
-    std::optional<Location> locate(const Key& key) const noexcept {
+    /// @allocates the index of its pack
+    std::optional<Location> locate(const Key& key) noexcept {
         const auto found = view_->chunks().find(key);
         if (!found) return {};
-        return Location{found->pack, found->record, key};
+        // Why a pack can't be opened is told when it is read.
+        const auto pack = open(found->pack);
+        const auto place = pack ? (*pack)->find(key) : std::nullopt;
+        return place ? Location{found->pack, place->place.record, place->place.begin, key}
+                     : Location{found->pack, 0, 0, key};
     }
 
     /// The whole chunk, until the next call.
@@ -54,7 +60,7 @@ public:
     Result<ByteView> read(const Key& key) noexcept {
         Result<ByteView> answer = Error{Errc::chunk_missing, Operation::read};
         view_->chunks().find_copy(key, [&](const PackedChunk& copy) {
-            answer = read(Location{copy.pack, copy.record, key});
+            answer = read(Location{copy.pack, 0, 0, key});
             if (!answer) note({copy.pack, answer.error()});
             return answer.has_value();
         });
@@ -75,7 +81,7 @@ public:
 
 private:
     using Reader = typename View::Reader;
-    static constexpr std::size_t most_open = 16;
+    static constexpr std::size_t most_open = 32;
     static constexpr std::size_t most_problems = 1000;
 
     struct Open {

@@ -1,7 +1,7 @@
 #ifndef BOBBIN_PACK_SAVE_HPP
 #define BOBBIN_PACK_SAVE_HPP
 
-#include <bobbin/codec/lz4.hpp>
+#include <bobbin/codec/none.hpp>
 #include <bobbin/pack/detail/tree_saver.hpp>
 
 #include <string>
@@ -34,7 +34,7 @@ struct MakeCodec {
 /// @param chunker for files longer than `options.largest_whole`, copied for each thread
 /// @errors of the sink, which stop the save at once; of the directory itself: it can't be opened or
 ///   listed; `stop_requested`; `out_of_memory`; nothing is published then
-template <TreeFileSystem Fs, ChunkSink Sink, class Make = MakeCodec<Lz4>, Chunker Cut = FastCdc>
+template <TreeFileSystem Fs, ChunkSink Sink, class Make = MakeCodec<NoCodec>, Chunker Cut = FastCdc>
 Result<SavedTree> save_tree(Fs fs, const std::string& path, Sink& sink, const SaveOptions& options,
                             FileCache<Fs>* cache = nullptr, Make make_codec = {},
                             Cut chunker = {}) noexcept {
