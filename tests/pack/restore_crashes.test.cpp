@@ -158,7 +158,7 @@ struct Scenario {
 
 std::string text(std::size_t size, char first) {
     std::string all;
-    while (all.size() < size) all += static_cast<char>(first + all.size() % 17);
+    while (all.size() < size) all += static_cast<char>(first + static_cast<int>(all.size() % 17));
     return all;
 }
 

@@ -1,10 +1,8 @@
 #ifndef BOBBIN_PACK_DETAIL_RESTORER_HPP
 #define BOBBIN_PACK_DETAIL_RESTORER_HPP
 
+#include <bobbin/pack/detail/restore_changes.hpp>
 #include <bobbin/pack/detail/restore_compare.hpp>
-#include <bobbin/pack/detail/restore_exchange.hpp>
-#include <bobbin/pack/detail/restore_files.hpp>
-#include <bobbin/pack/detail/restore_recovery.hpp>
 #include <bobbin/pack/restore_options.hpp>
 #include <bobbin/pack/tree_reader.hpp>
 
@@ -13,7 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -29,8 +26,7 @@ inline unsigned thread_count(unsigned asked) noexcept {
     return asked != 0 ? asked : std::clamp(std::thread::hardware_concurrency(), 1U, most);
 }
 
-/// One restore: a visitor of the snapshot's tree, which plans and stages what differs, and then
-/// exchanges it. External sync.
+/// One restore: a visitor of the snapshot's tree, which finds what differs. External sync.
 template <TreeFileSystem Fs, ChunkSource S>
 class Restorer {
 public:
@@ -38,11 +34,10 @@ public:
              RestoreReport& report)
         : fs_{std::move(fs)}
         , walking_{walking}
+        , sources_{sources}
         , options_{options}
         , report_{report}
-        , progress_{options.progress ? *options.progress : own_progress_}
         , directories_{fs_}
-        , files_{fs_, directories_, sources, refused_, progress_}
         , compare_{fs_, sources.front(), options.compare_content} {}
     Restorer(const Restorer&) = delete;
     Restorer& operator=(const Restorer&) = delete;
@@ -50,22 +45,16 @@ public:
     Result<void> run(const TreeEntry& root, const std::string& target) {
         if (auto right = take_path(root); !right) return right;
         if (auto opened = open(target); !opened) return opened;
-        auto done = plan(root);
-        if (done && staging_->exists()) done = exchange();
-        if (!done) files_.abandon();
-        if (report_.failed_path.empty()) report_.failed_path = files_.failed_path();
-        if (staging_->exists() && !report_.is_unfinished) {
+        auto done = bobbin::detail::without_throwing(Operation::write, [&]() -> Result<void> {
+            if (auto planned = plan(root); !planned) return planned;
             here_.release();
-            // What is left without a journal the next one removes.
-            report_.is_unfinished = !staging_->remove();
-            keep_time(done.has_value(), root.modified);
-        }
-        report_.files = progress_.files;
-        report_.bytes = progress_.bytes;
-        report_.owners_refused = refused_.owners;
-        report_.modes_refused = refused_.modes;
-        report_.times_refused = refused_.times;
-        report_.attributes_refused = refused_.attributes;
+            if (!changes_->any()) return {};
+            return changes_->exchange();
+        });
+        here_.release();
+        const bool was_staged = changes_->any();
+        changes_->end(done.has_value());
+        if (was_staged && !report_.is_unfinished) keep_time(done.has_value(), root.modified);
         if (done) tell_root();
         return done;
     }
@@ -140,15 +129,6 @@ private:
         TreeEntry entry;  ///< of the first
         std::vector<Member> members;
     };
-    struct Link {
-        DirectoryNumber from_dir, dir;
-        std::string from, name, path;
-    };
-    struct StagedDirectory {
-        DirectoryNumber dir;
-        TreeEntry entry;
-        std::size_t step;  ///< that moves it; none: one above it moves
-    };
     struct ExistingDirectory {
         DirectoryNumber dir;
         TreeEntry entry;
@@ -156,7 +136,8 @@ private:
         std::string path;
         bool differs;
     };
-    static constexpr std::size_t no_step = SIZE_MAX;
+    using Changes = RestoreChanges<Fs, S>;
+    static constexpr std::size_t no_step = Changes::no_step;
 
     template <class Call>
     static auto call(Call&& call) noexcept {
@@ -205,7 +186,8 @@ private:
         }
         base_handle_ = *opened;
         base_ = directories_.add_open(*opened);
-        staging_.emplace(fs_, *opened, std::move(staging));
+        changes_.emplace(fs_, directories_, sources_, *opened, std::move(staging), options_,
+                         report_);
         return {};
     }
 
@@ -222,42 +204,19 @@ private:
     /// A staging directory came and went in the tree's own.
     void keep_time(bool is_done, const FileTime& wanted) {
         const bool is_own = is_done && parts_.empty();
-        if (is_missing_ || (is_done && !is_own && touched_.contains(base_))) return;
+        if (is_missing_ || (is_done && !is_own && changes_->touches(base_))) return;
         auto kept = call([&] {
             return fs_.set_modified(base_handle_, is_own ? wanted : base_before_.modified);
         });
-        if (!kept) ++refused_.times;
+        if (!kept) ++report_.times_refused;
     }
     /// All is done by now: where it can't be told, it is not.
     void tell_root() {
         if (options_.dry_run && is_missing_) return;
-        auto root = is_missing_ ? call([&] {
-            return fs_.node_at(base_handle_, missing_name_.c_str());
-        })
-                                : call([&] { return fs_.node(base_handle_); });
+        auto root = is_missing_
+                        ? call([&] { return fs_.node_at(base_handle_, missing_name_.c_str()); })
+                        : call([&] { return fs_.node(base_handle_); });
         if (root) report_.root = *root;
-    }
-
-    Result<void> stage() {
-        if (staging_->exists()) return {};
-        if (auto made = staging_->make(); !made) return made;
-        for (const char* const name : {staged_name, removed_name}) {
-            // All bits are asked for, and what is there then tells how others will be made.
-            auto made = call([&] { return fs_.make_directory_at(staging_->handle(), name, 0777); });
-            if (!made) return made;
-            auto opened = call([&] { return fs_.open_directory_at(staging_->handle(), name); });
-            if (!opened) return opened.error();
-            (name == staged_name ? staged_ : removed_) = directories_.add_open(*opened);
-            (name == staged_name ? staged_handle_ : removed_handle_) = *opened;
-        }
-        auto node = call([&] { return fs_.node(staged_handle_); });
-        if (!node) return node.error();
-        made_as_ = {node->user, node->group, 0777U & ~node->mode};
-        files_.made_as(made_as_);
-        // Not open to its owner where the umask is strange.
-        for (const auto handle : {staged_handle_, removed_handle_})
-            if (auto set = call([&] { return fs_.set_mode(handle, 0700); }); !set) return set;
-        return {};
     }
 
     // ---- the plan
@@ -287,11 +246,8 @@ private:
         for (auto& group : groups_)
             if (auto made = resolve(group.second); !made) return made;
         groups_.clear();
-        if (!options_.dry_run) {
-            if (auto made = files_.finish(); !made) return made;
-            if (auto made = make_links(); !made) return made;
-            if (auto made = end_staged_directories(); !made) return made;
-        }
+        if (!options_.dry_run)
+            if (auto made = changes_->finish(); !made) return made;
         return end_existing_directories();
     }
 
@@ -333,21 +289,10 @@ private:
             ++report_.unchanged;
         if (options_.dry_run) return {};
         ExistingDirectory existing{number, {}, there, path_, differs};
-        existing.entry = metadata_of(entry);
+        existing.entry = Changes::metadata_of(entry);
         existing_.push_back(std::move(existing));
         return {};
     }
-    static TreeEntry metadata_of(const TreeEntry& entry) {
-        TreeEntry some;
-        some.kind = entry.kind;
-        some.mode = entry.mode;
-        some.user = entry.user;
-        some.group = entry.group;
-        some.modified = entry.modified;
-        some.attributes = entry.attributes;
-        return some;
-    }
-
     /// A name in a directory that stays: missing, or what is there is no directory, or the entry is
     /// none.
     Result<Number> take(DirectoryNumber dir, TreeEntry& entry,
@@ -370,7 +315,8 @@ private:
         }
         if (*difference == Difference::metadata && can_stay(*there, 1)) {
             count(RestoreAction::metadata);
-            if (auto added = add_metadata(dir, entry.name, *there, entry); !added)
+            if (options_.dry_run) return Number{};
+            if (auto added = changes_->add_metadata(dir, entry.name, *there, entry); !added)
                 return failed(added.error());
             return Number{};
         }
@@ -392,55 +338,18 @@ private:
         return compare_(**opened, name.c_str(), there, entry);
     }
 
-    Result<void> add_metadata(DirectoryNumber dir, std::string name, const NodeStatus& there,
-                              const TreeEntry& entry) {
-        if (options_.dry_run) return {};
-        if (auto staged = stage(); !staged) return staged;
-        RestoreOperation step;
-        step.step = RestoreStep::metadata;
-        step.dir = dir;
-        step.name = std::move(name);
-        step.before = NodeIdentity::of(there);
-        step.metadata = std::make_unique<MetadataChange>();
-        step.metadata->wanted = metadata_of(entry);
-        auto& before = step.metadata->before;
-        before.kind = entry.kind;
-        before.mode = there.mode;
-        before.user = there.user;
-        before.group = there.group;
-        before.modified = there.modified;
-        auto opened = directories_.open(dir);
-        if (!opened) return opened.error();
-        auto attributes =
-            or_none(step.name.empty() ? fs_.attributes(**opened)
-                                      : fs_.attributes_at(**opened, step.name.c_str()));
-        if (!attributes) return attributes.error();
-        before.attributes = std::move(*attributes);
-        steps_.push_back(std::move(step));
-        return {};
-    }
-
     /// Something new at a name in a directory that stays.
     Result<Number> add_new(DirectoryNumber dir, RestoreStep step,
                            const std::optional<NodeStatus>& before, TreeEntry& entry) {
         if (options_.dry_run) return make(0, {}, entry);
-        auto number = add_step(dir, step, entry.name, before);
-        if (!number) return failed(number.error());
-        return make(staged_, std::to_string(*number), entry, steps_.size() - 1);
+        auto added = add_step(dir, step, entry.name, before);
+        if (!added) return failed(added.error());
+        return make(changes_->staged(), changes_->name_of(*added), entry, *added);
     }
-    Result<std::uint64_t> add_step(DirectoryNumber dir, RestoreStep kind, const std::string& name,
-                                   const std::optional<NodeStatus>& before) {
+    Result<std::size_t> add_step(DirectoryNumber dir, RestoreStep step, const std::string& name,
+                                 const std::optional<NodeStatus>& before) {
         if (foreign_.contains(dir)) return Error::system(EXDEV, Operation::rename);
-        if (auto staged = stage(); !staged) return staged.error();
-        RestoreOperation step;
-        step.step = kind;
-        step.dir = dir;
-        step.name = name;
-        step.number = next_number_++;
-        if (before) step.before = NodeIdentity::of(*before);
-        touched_.insert(dir);
-        steps_.push_back(std::move(step));
-        return steps_.back().number;
+        return changes_->add_step(dir, step, name, before);
     }
 
     // ---- what is new
@@ -458,82 +367,25 @@ private:
     }
     Result<Number> make_plain(DirectoryNumber dir, std::string name, TreeEntry& entry) {
         if (options_.dry_run) return Number{};
-        auto made = entry.kind == EntryKind::symlink
-                        ? make_symlink(dir, name.c_str(), entry)
-                        : files_.add({dir, std::move(name), path_, std::move(entry)});
-        if (!made) return entry.kind == EntryKind::symlink ? failed(made.error()) : made.error();
+        // What is told of files may be of another.
+        const bool is_file = entry.kind == EntryKind::file;
+        if (auto made = changes_->make(dir, std::move(name), path_, entry); !made)
+            return is_file ? made.error() : failed(made.error());
         return Number{};
     }
     Result<Number> make_directory(DirectoryNumber dir, std::string name, const TreeEntry& entry,
                                   std::size_t step) {
         if (options_.dry_run) return Number{1};
-        auto in = directories_.open(dir);
-        if (!in) return failed(in.error());
-        auto made = call([&] { return fs_.make_directory_at(**in, name.c_str(), 0700); });
+        auto made = changes_->make_directory(dir, std::move(name), path_, entry, step);
         if (!made) return failed(made.error());
-        const auto number = directories_.add(dir, std::move(name));
-        staged_directories_.push_back({number, metadata_of(entry), step});
-        return Number{std::uint64_t{number} << 1 | 1};
+        return Number{std::uint64_t{*made} << 1 | 1};
     }
-    Result<void> make_symlink(DirectoryNumber dir, const char* name, const TreeEntry& entry) {
-        auto in = directories_.open(dir);
-        if (!in) return in.error();
-        auto made = call([&] { return fs_.make_symlink_at(entry.target.c_str(), **in, name); });
-        if (!made) return made;
-        NodeStatus now;
-        now.user = made_as_.user;
-        now.group = made_as_.group;
-        return MetadataTarget<Fs>{fs_, **in, name}.set(entry, now, {}, refused_);
-    }
-
-    Result<void> make_links() {
-        for (const auto& link : links_) {
-            auto from = directories_.open(link.from_dir);
-            if (!from) return failed(from.error(), link.path);
-            auto dir = directories_.open(link.dir);
-            if (!dir) return failed(dir.error(), link.path);
-            auto made = call(
-                [&] { return fs_.link_at(**from, link.from.c_str(), **dir, link.name.c_str()); });
-            if (!made) return failed(made.error(), link.path);
-        }
-        return {};
-    }
-
-    /// What is in them is made by now, and those in others come first.
-    Result<void> end_staged_directories() {
-        for (; !staged_directories_.empty(); staged_directories_.pop_back()) {
-            auto& staged = staged_directories_.back();
-            auto dir = directories_.open(staged.dir);
-            if (!dir) return failed(dir.error());
-            auto now = call([&] { return fs_.node(**dir); });
-            if (!now) return failed(now.error());
-            auto entry = staged.entry;
-            const bool can_move = (entry.mode & 0200) != 0;
-            if (!can_move && staged.step != no_step) {
-                // To move it, its owner must be able to write in it.
-                entry.mode |= 0700;
-                const auto& step = steps_[staged.step];
-                RestoreOperation last;
-                last.step = RestoreStep::metadata;
-                last.dir = directories_.add(step.dir, step.name);
-                last.before = NodeIdentity::of(*now);
-                last.metadata = std::make_unique<MetadataChange>();
-                last.metadata->wanted = staged.entry;
-                last.metadata->before = entry;
-                steps_.push_back(std::move(last));
-            }
-            auto set = MetadataTarget<Fs>{fs_, **dir}.set(entry, *now, {}, refused_);
-            if (!set) return failed(set.error());
-        }
-        return {};
-    }
-
     /// Those in others come first; changes of names have changed their times.
     Result<void> end_existing_directories() {
         for (; !existing_.empty(); existing_.pop_back()) {
             const auto& existing = existing_.back();
-            if (!existing.differs && !touched_.contains(existing.dir)) continue;
-            auto added = add_metadata(existing.dir, {}, existing.before, existing.entry);
+            if (!existing.differs && !changes_->touches(existing.dir)) continue;
+            auto added = changes_->add_metadata(existing.dir, {}, existing.before, existing.entry);
             if (!added) return failed(added.error(), existing.path);
         }
         return {};
@@ -569,7 +421,8 @@ private:
                 can_stay(*first.there, group.members.size())) {
                 for (const auto& member : group.members)
                     count(RestoreAction::metadata, member.path);
-                return add_metadata(first.dir, first.name, *first.there, entry);
+                if (options_.dry_run) return {};
+                return changes_->add_metadata(first.dir, first.name, *first.there, entry);
             }
         }
         // One is made, with one more name for each of the others.
@@ -586,15 +439,15 @@ private:
                     if (auto told = tell_contents(member.dir, member.name, path_); !told)
                         return told;
                 if (options_.dry_run) continue;
-                auto number =
+                auto added =
                     add_step(member.dir, member.there ? RestoreStep::replace : RestoreStep::create,
                              member.name, member.there);
-                if (!number) return failed(number.error());
-                at = {staged_, std::to_string(*number)};
+                if (!added) return failed(added.error());
+                at = {changes_->staged(), changes_->name_of(*added)};
             }
             if (options_.dry_run) continue;
             if (made) {
-                links_.push_back({made->first, at.first, made->second, at.second, member.path});
+                changes_->make_link({made->first, at.first, made->second, at.second, member.path});
                 continue;
             }
             made = at;
@@ -654,6 +507,10 @@ private:
             left.pop_back();
             auto opened = directories_.open(number);
             if (!opened) return failed(opened.error(), at);
+            auto node = call([&] { return fs_.node(**opened); });
+            if (!node) return failed(node.error(), at);
+            if (node->device != base_before_.device)
+                return failed(Error::system(EXDEV, Operation::remove), at);
             auto names = call([&] { return fs_.read_directory(**opened); });
             if (!names) return failed(names.error(), at);
             std::ranges::sort(*names, {}, &DirectoryName::name);
@@ -671,63 +528,13 @@ private:
         return {};
     }
 
-    // ---- the exchange
-
-    Result<void> exchange() {
-        for (auto& step : steps_) {
-            if (step.step != RestoreStep::create && step.step != RestoreStep::replace) continue;
-            auto node = call(
-                [&] { return fs_.node_at(staged_handle_, std::to_string(step.number).c_str()); });
-            if (!node) return failed(node.error(), path_of(step));
-            step.staged = NodeIdentity::of(*node);
-        }
-        if (auto synced = sync(); !synced) return synced;
-        here_.release();
-        auto written =
-            RestoreJournal::write(fs_, staging_->handle(), steps_, directories_, options_.sync);
-        // One that has its name may be durable or not; nothing has changed yet either way.
-        if (!written) {
-            (void)remove_journal();
-            return written;
-        }
-        RestoreExchange<Fs> exchange{fs_, directories_, staged_handle_, removed_handle_, refused_};
-        std::size_t at = steps_.size();
-        auto done = exchange.forward(steps_, false, at);
-        if (!done && at < steps_.size()) (void)failed(done.error(), path_of(steps_[at]));
-        if (done) done = sync();
-        if (!done && (!exchange.backward(steps_) || !sync())) {
-            report_.is_unfinished = true;
-            return done;
-        }
-        if (auto removed = remove_journal(); !removed) {
-            report_.is_unfinished = true;
-            return done ? removed : done;
-        }
-        return done;
-    }
-    Result<void> remove_journal() noexcept {
-        return call([&] { return fs_.remove(staging_->handle(), RestoreJournal::name); });
-    }
-    Result<void> sync() noexcept {
-        if (!options_.sync) return {};
-        return fs_.sync_file_system(staging_->handle());
-    }
-    /// In the tree.
-    std::string path_of(const RestoreOperation& step) const {
-        auto path = directories_.path(step.dir) + step.name;
-        if (is_missing_) path.clear();
-        return path;
-    }
-
     Fs fs_;
     S& walking_;
+    std::vector<S>& sources_;
     const RestoreOptions& options_;
     RestoreReport& report_;
-    RestoreProgress own_progress_;
-    RestoreProgress& progress_;
-    RefusedMetadata refused_;
     DirectoryHandles<Fs> directories_;
-    RestoreFiles<Fs, S> files_;
+    std::optional<Changes> changes_;
     RestoreCompare<Fs, S> compare_;
 
     std::vector<std::string> parts_;  ///< of the path that is restored
@@ -737,22 +544,13 @@ private:
     FileHandle base_handle_ = no_file;
     DirectoryNumber base_ = 0;
     NodeStatus base_before_;
-    std::optional<RestoreStaging<Fs>> staging_;
-    DirectoryNumber staged_ = 0, removed_ = 0;
-    FileHandle staged_handle_ = no_file, removed_handle_ = no_file;
-    MadeAs made_as_;
 
     std::vector<Level> levels_;
     std::string path_;  ///< of the entry that is looked at
     typename DirectoryHandles<Fs>::Pin here_;
-    std::vector<RestoreOperation> steps_;
-    std::uint64_t next_number_ = 0;
-    std::set<DirectoryNumber> touched_;  ///< directories in which names change
     std::set<DirectoryNumber> foreign_;  ///< of another file system
-    std::vector<StagedDirectory> staged_directories_;
     std::vector<ExistingDirectory> existing_;
     std::map<std::uint64_t, Group> groups_;
-    std::vector<Link> links_;
 };
 
 }  // namespace bobbin::pack::detail
