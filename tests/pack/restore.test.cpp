@@ -520,6 +520,8 @@ BOOST_AUTO_TEST_CASE(a_hole_of_any_size_takes_no_room) {
         TreeEntry file;
         file.name = "f";
         file.mode = 0600;
+        file.user = ::geteuid();
+        file.group = ::getegid();
         file.content = {size, 0, {{size, {}, true}}};
         saved.root.content = saved.store.directory({file});
     };
