@@ -76,7 +76,7 @@ public:
         // First for the slot, then for the entry that it tells.
         constexpr std::size_t far = 24, near = 12;
         for (std::size_t n = 0; n < keys.size() + far; ++n) {
-            if (n < keys.size()) prefetch_slot(keys[n]);
+            if (n < keys.size()) prefetch_slot(tag_of(keys[n]));
             if (n >= near && n - near < keys.size()) prefetch_entry(keys[n - near]);
             if (n >= far) f(n - far, find(keys[n - far]));
         }
@@ -183,8 +183,8 @@ private:
         return std::any_of(first, last, [&](const auto& of) { return f(entry(of.second)); });
     }
 
-    void prefetch_slot(const Key& key) const noexcept {
-        __builtin_prefetch(table_.slots.data() + table_.home(tag_of(key)));
+    void prefetch_slot(std::uint32_t tag) const noexcept {
+        __builtin_prefetch(table_.slots.data() + table_.home(tag));
     }
     void prefetch_entry(const Key& key) const noexcept {
         if (table_.slots.empty()) return;
@@ -214,7 +214,10 @@ private:
             Entry entry;
             entry.pack = static_cast<std::uint32_t>(packs_.size() - 1);
             for (std::size_t n = 0; n < count; ++n) {
-                std::ranges::copy(key_of(n), entry.key.begin());
+                constexpr std::size_t ahead = 16;
+                if (n + ahead < count)
+                    prefetch_slot(word_of<std::uint32_t>(key_of(n + ahead).data()));
+                std::memcpy(entry.key.data(), key_of(n).data(), D::size);
                 entry.chunk = static_cast<std::uint32_t>(n);
                 append(entry);
             }
