@@ -20,6 +20,7 @@ import csv
 import filecmp
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -139,6 +140,7 @@ class Bench:
         if (part, tool.name) in self.broken:
             return
         program = self.fresh(tool)
+        print(f"{part}: {tool.name}", file=sys.stderr, flush=True)
         try:
             measure(program)
         except Failed as failed:
@@ -345,6 +347,7 @@ def main():
         print(f"not measured, as it is not there: {', '.join(missing)}", flush=True)
 
     missed = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was made is removed
     with tempfile.TemporaryDirectory(prefix="bobbin-pack-bench-", dir=arguments.place) as place:
         bench = Bench(arguments, tools, os.path.realpath(place))
         for part in wanted:
