@@ -76,6 +76,57 @@ inline std::vector<std::byte> chunk_bytes(std::uint64_t n) {
     return bytes;
 }
 
+/// A step of pruning or repairing that is left out, or done after the one that must follow it.
+enum class Mutant : std::uint8_t {
+    none,
+    no_copies,         ///< what is alive is not written anew
+    no_commit,         ///< nor made safe
+    late_commit,       ///< but after the old packs are gone
+    sees_no_first,     ///< of the trees, the first is not asked
+    sees_no_nodes,     ///< no tree is asked
+    forgets_snapshot,  ///< where nothing new was added
+};
+inline thread_local Mutant mutant = Mutant::none;
+
+/// A store whose steps go wrong as the mutant says.
+template <class P>
+class Bent {
+public:
+    using View = typename P::View;
+    using Chunk = typename P::Chunk;
+    using Key = typename P::Key;
+    using Digest = typename P::Digest;
+
+    explicit Bent(P& packs) noexcept : packs_{packs} {}
+
+    const View& view() const noexcept { return packs_.view(); }
+    auto& committer() noexcept { return packs_.committer(); }
+    Result<bool> claim_copy(const Key& key) noexcept {
+        if (mutant == Mutant::no_copies) return false;
+        return packs_.claim_copy(key);
+    }
+    void unclaim(std::span<const Chunk> chunks) noexcept { packs_.unclaim(chunks); }
+    Result<void> add_encoded(std::span<const Chunk> chunks, std::uint8_t codec, ByteView stored) {
+        return packs_.add_encoded(chunks, codec, stored);
+    }
+    Result<void> add_group(std::span<const Chunk> chunks, ByteView raw) {
+        return packs_.add_group(chunks, raw);
+    }
+    Result<void> commit() {
+        if (mutant == Mutant::no_commit || mutant == Mutant::late_commit) return {};
+        return packs_.commit();
+    }
+    Result<void> remove(std::span<const ObjectId> ids) {
+        auto removed = packs_.remove(ids);
+        if (removed && mutant == Mutant::late_commit) return packs_.commit();
+        return removed;
+    }
+    Result<void> set_aside(std::span<const ObjectId> ids) { return packs_.set_aside(ids); }
+
+private:
+    P& packs_;
+};
+
 /// Everything that a program has open in one process life. Errors throw.
 struct Life {
     using Packs = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256, NoCodec,
@@ -120,9 +171,13 @@ struct Life {
     /// Saves snapshot `n`, and tells the promise what is sure.
     void save(std::uint64_t n, Extent extent) {
         pack::SnapshotRows::Facts facts{pack::Snapshot{.id = id_of(n), .root = root(extent)}};
-        for (auto chunk = extent.first; chunk < extent.last; ++chunk)
-            if (auto added = packs->add(chunk_bytes(chunk)); !added)
-                throw Stop{"add: " + describe(added.error())};
+        bool is_new = false;
+        for (auto chunk = extent.first; chunk < extent.last; ++chunk) {
+            auto added = packs->add(chunk_bytes(chunk));
+            if (!added) throw Stop{"add: " + describe(added.error())};
+            is_new = is_new || added->second;
+        }
+        if (mutant == Mutant::forgets_snapshot && !is_new) facts = {};
         if (auto done = packs->commit(facts); !done)
             throw Stop{"commit: " + store->describe(done.error())};
         if (!promise) return;
@@ -147,12 +202,16 @@ struct Life {
     void prune(const pack::PruneOptions& options) {
         auto snapshots = pack::SnapshotRows::list(*store);
         if (!snapshots) throw Stop{"list: " + store->describe(snapshots.error())};
+        if (mutant == Mutant::sees_no_first && !snapshots->empty())
+            snapshots->erase(snapshots->begin());
+        if (mutant == Mutant::sees_no_nodes) snapshots->clear();
         pack::LiveChunks live;
         auto source = packs->source();
         for (const auto& snapshot : *snapshots)
             if (auto added = live.add(source, snapshot.root); !added)
                 throw Stop{"mark: " + describe(added.error())};
-        auto pruned = pack::prune(*packs, live, options, []() -> Result<int> { return 0; });
+        Bent bent{*packs};
+        auto pruned = pack::prune(bent, live, options, []() -> Result<int> { return 0; });
         if (!pruned) throw Stop{"prune: " + store->describe(pruned.error())};
         if (!pruned->problems.empty()) throw Stop{"a pack that can't be read"};
         if (auto drained = committer->drain(2s); !drained)
@@ -177,7 +236,8 @@ struct Life {
     void mend() {
         auto found = pack::verify_packs(packs->view());
         if (!found) throw Stop{"verify: " + store->describe(found.error())};
-        auto mended = pack::repair(*packs, *found, []() -> Result<int> { return 0; });
+        Bent bent{*packs};
+        auto mended = pack::repair(bent, *found, []() -> Result<int> { return 0; });
         if (!mended) throw Stop{"repair: " + store->describe(mended.error())};
         if (mended->lost != 0 || !mended->left.empty()) throw Stop{"not all of it was mended"};
         if (auto drained = committer->drain(2s); !drained)
@@ -332,7 +392,7 @@ inline std::vector<PackScenario> pack_scenarios() {
                    }});
     all.push_back({"put small packs together",
                    [](Life& life) {
-                       life.prune({.small_packs = 2, .pack_size = 6_KiB});
+                       life.prune({.small_packs = 2, .pack_size = 16_KiB});
                        life.save(9, {3, 21});
                    },
                    true,

@@ -16,7 +16,7 @@ namespace bobbin::pack {
 struct PruneOptions {
     /// A pack of which more is dead, in percent of its stored bytes, is written anew.
     unsigned dead_percent = 20;
-    /// Packs smaller than a quarter of the largest are put together from so many on.
+    /// Packs smaller than a quarter of `pack_size` are put together from so many on.
     std::size_t small_packs = 16;
     Bytes pack_size = 64_MiB;  ///< of the store
 };
@@ -56,8 +56,6 @@ public:
     Result<PrunePlan> run() {
         PrunePlan plan;
         auto& report = plan.report;
-        Bytes largest;
-        for (const auto& row : view_.packs()) largest = std::max(largest, row.size);
         std::vector<Rewrite> small;
         for (const auto& row : view_.packs()) {
             ++report.packs;
@@ -74,7 +72,7 @@ public:
                 plan.remove.push_back(row.id);
             else if (dead * 100 > stored * options_.dead_percent)
                 plan.rewrite.push_back({row.id, row.size});
-            else if (row.size.value < largest.value / 4)
+            else if (row.size.value < options_.pack_size.value / 4)
                 small.push_back({row.id, row.size});
             if (dead == stored) report.freed += row.size;
         }
