@@ -49,7 +49,7 @@ std::vector<std::string> chunker(C chunker = C{}) {
     expect(chunker.largest() >= 1 && chunker.largest() <= pack::largest_record,
            "the longest chunk fits into a record");
     C fresh = chunker;
-    detail::Random random{3};
+    testing::detail::Random random{3};
     std::vector<std::byte> bytes(std::min<std::size_t>(3 * chunker.largest() + 12345, 2'000'003));
     for (const bool is_noise : {true, false}) {
         if (is_noise)
