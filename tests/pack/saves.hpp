@@ -301,14 +301,16 @@ public:
         options.on_problem = [&](const pack::SaveProblem& problem) { problems.push_back(problem); };
         bends->opened_files = bends->attributes = bends->listed = 0;
         BentFs fs{bends};
-        if (!with_cache) return pack::save_tree(fs, path(), store, options);
+        pack::FileCache<BentFs>* const none = nullptr;
+        const pack::MakeCodec<bobbin::Lz4> make{};
+        if (!with_cache) return pack::save_tree(fs, path(), store, options, none, make);
         const auto dir = fs.open_root(beside_.path().c_str(), bobbin::RootMode::existing);
         if (!dir) return dir.error();
         auto saved = [&]() -> bobbin::Result<pack::SavedTree> {
             auto cache = pack::FileCache<BentFs>::open(fs, *dir, "files");
             if (!cache) return cache.error();
             bends->opened_files = 0;
-            return pack::save_tree(fs, path(), store, options, cache->get());
+            return pack::save_tree(fs, path(), store, options, cache->get(), make);
         }();
         (void)fs.close(*dir);
         return saved;
