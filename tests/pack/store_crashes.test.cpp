@@ -22,13 +22,13 @@ BOOST_DATA_TEST_CASE(a_crash_loses_nothing,
     BOOST_TEST(report.distinct_states >= 10u);
 }
 
-// Every fourth call fails, once and for ever.
+// Every eighth call fails, once and for ever.
 BOOST_DATA_TEST_CASE(an_error_loses_nothing,
                      boost::unit_test::data::xrange(pack_scenarios().size())) {
     auto scenario = pack_scenarios()[sample];
     testing::InjectOptions options{.errors = {EIO, ENOSPC, EINTR},
-                                   .first = 1 + sample % 4,
-                                   .stride = 4,
+                                   .first = 1 + sample % 8,
+                                   .stride = 8,
                                    .explore = {.depth = 1, .exhaustive_limit = 2, .samples = 1}};
     if (const char* replay = std::getenv("BOBBIN_REPLAY")) options.explore.replay = replay;
     const auto report = testing::inject_faults(scenario, options);
