@@ -50,6 +50,8 @@ public:
         if (::archive_write_close(archive_.get()) != ARCHIVE_OK) throw failure();
     }
 
+    Result<void> write(const std::string& path, const pack::TreeEntry& entry);
+
 private:
     struct Named {
         std::string path;
@@ -66,48 +68,48 @@ private:
         return Error::system(number > 0 ? number : EIO, Operation::write);
     }
 
-    Result<void> write(const std::string& path, const pack::TreeEntry& entry) {
-        const std::unique_ptr<::archive_entry, FreeEntry> to{::archive_entry_new()};
-        if (!to) return Error{Errc::out_of_memory, Operation::write};
-        auto* const e = to.get();
-        ::archive_entry_set_pathname(e, path.c_str());
-        ::archive_entry_set_mode(e, static_cast<mode_t>(entry.mode |
-                                        (entry.kind == pack::EntryKind::directory ? AE_IFDIR
-                                         : entry.kind == pack::EntryKind::symlink ? AE_IFLNK
-                                                                                  : AE_IFREG)));
-        ::archive_entry_set_uid(e, entry.user);
-        ::archive_entry_set_gid(e, entry.group);
-        if (!entry.user_name.empty()) ::archive_entry_set_uname(e, entry.user_name.c_str());
-        if (!entry.group_name.empty()) ::archive_entry_set_gname(e, entry.group_name.c_str());
-        ::archive_entry_set_mtime(e, static_cast<time_t>(entry.modified.seconds),
-                                  static_cast<long>(entry.modified.nanoseconds));
-        for (const auto& attribute : entry.attributes)
-            ::archive_entry_xattr_add_entry(e, attribute.name.c_str(), attribute.value.data(),
-                                            attribute.value.size());
-        bool has_content = entry.kind == pack::EntryKind::file;
-        if (entry.hard_link != 0 && entry.kind != pack::EntryKind::directory) {
-            const auto [first, is_first] = links_.try_emplace(entry.hard_link, path);
-            if (!is_first) {
-                ::archive_entry_set_hardlink(e, first->second.c_str());
-                has_content = false;
-            }
-        }
-        if (entry.kind == pack::EntryKind::symlink) ::archive_entry_set_symlink(e, entry.target.c_str());
-        ::archive_entry_set_size(e, has_content ? static_cast<la_int64_t>(entry.content.size) : 0);
-        if (::archive_write_header(archive_.get(), e) < ARCHIVE_WARN) return refused();
-        if (!has_content) return {};
-        return for_each_byte(source_, entry.content, [&](ByteView bytes) -> Result<void> {
-            const auto written = ::archive_write_data(archive_.get(), bytes.data(), bytes.size());
-            if (written != static_cast<la_ssize_t>(bytes.size())) return refused();
-            return {};
-        });
-    }
-
     Source& source_;
     std::unique_ptr<::archive, FreeArchive> archive_;
     std::vector<Named> pending_;
     std::map<std::uint64_t, std::string> links_;  ///< the first name of each
 };
+
+Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
+    const std::unique_ptr<::archive_entry, FreeEntry> to{::archive_entry_new()};
+    if (!to) return Error{Errc::out_of_memory, Operation::write};
+    auto* const e = to.get();
+    ::archive_entry_set_pathname(e, path.c_str());
+    ::archive_entry_set_mode(e, static_cast<mode_t>(entry.mode |
+                                    (entry.kind == pack::EntryKind::directory ? AE_IFDIR
+                                     : entry.kind == pack::EntryKind::symlink ? AE_IFLNK
+                                                                              : AE_IFREG)));
+    ::archive_entry_set_uid(e, entry.user);
+    ::archive_entry_set_gid(e, entry.group);
+    if (!entry.user_name.empty()) ::archive_entry_set_uname(e, entry.user_name.c_str());
+    if (!entry.group_name.empty()) ::archive_entry_set_gname(e, entry.group_name.c_str());
+    ::archive_entry_set_mtime(e, static_cast<time_t>(entry.modified.seconds),
+                              static_cast<long>(entry.modified.nanoseconds));
+    for (const auto& attribute : entry.attributes)
+        ::archive_entry_xattr_add_entry(e, attribute.name.c_str(), attribute.value.data(),
+                                        attribute.value.size());
+    bool has_content = entry.kind == pack::EntryKind::file;
+    if (entry.hard_link != 0 && entry.kind != pack::EntryKind::directory) {
+        const auto [first, is_first] = links_.try_emplace(entry.hard_link, path);
+        if (!is_first) {
+            ::archive_entry_set_hardlink(e, first->second.c_str());
+            has_content = false;
+        }
+    }
+    if (entry.kind == pack::EntryKind::symlink) ::archive_entry_set_symlink(e, entry.target.c_str());
+    ::archive_entry_set_size(e, has_content ? static_cast<la_int64_t>(entry.content.size) : 0);
+    if (::archive_write_header(archive_.get(), e) < ARCHIVE_WARN) return refused();
+    if (!has_content) return {};
+    return for_each_byte(source_, entry.content, [&](ByteView bytes) -> Result<void> {
+        const auto written = ::archive_write_data(archive_.get(), bytes.data(), bytes.size());
+        if (written != static_cast<la_ssize_t>(bytes.size())) return refused();
+        return {};
+    });
+}
 
 }  // namespace
 
@@ -126,7 +128,8 @@ int export_tar(const Common& common, const std::string& reference, const std::st
     Tar tar{source, fd};
     auto done = Result<void>{};
     if (entry.kind == pack::EntryKind::directory) {
-        done = pack::walk_tree(source, entry.content, tar);
+        done = tar.write(".", entry);
+        if (done) done = pack::walk_tree(source, entry.content, tar);
     } else {
         (void)tar.visit("", entry);
     }
