@@ -2,6 +2,8 @@
 
 #include <bobbin/digest/blocks.hpp>
 
+#include "hex.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include <array>
@@ -9,19 +11,7 @@
 #include <vector>
 
 using namespace bobbin;
-
-namespace {
-
-std::string hex(ByteView bytes) {
-    std::string text;
-    for (const auto byte : bytes) {
-        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> 4];
-        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) & 15];
-    }
-    return text;
-}
-
-}  // namespace
+using bobbin_tests::hex;
 
 BOOST_AUTO_TEST_SUITE(digest_sha256)
 

@@ -112,16 +112,12 @@ int restore(const Common& common, const RestoreRequest& request) {
             else
                 print_line(fmt::format("{:9} {}", word_of(action), printable(path)));
         };
-    struct stat store {};
     // A store inside of the tree that is restored is nobody's extra.
-    if (::stat(common.store.c_str(), &store) == 0) {
-        std::error_code ignored;
-        const auto inside = std::filesystem::relative(std::filesystem::weakly_canonical(common.store, ignored),
-                                                      std::filesystem::weakly_canonical(target, ignored), ignored)
-                                .string();
-        if (!ignored && !inside.starts_with(".."))
-            options.keeps = [inside](std::string_view path) { return path == inside; };
-    }
+    namespace files = std::filesystem;
+    const auto inside =
+        files::weakly_canonical(common.store).lexically_relative(files::weakly_canonical(target));
+    if (!inside.empty() && *inside.begin() != "..")
+        options.keeps = [name = inside.string()](std::string_view path) { return path == name; };
     pack::RestoreProgress progress;
     options.progress = &progress;
     pack::RestoreReport report;

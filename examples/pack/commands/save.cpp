@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 
 namespace packs {
 
@@ -38,11 +37,7 @@ std::string host_name() {
 
 /// Where the cache of a tree is: by what it is called, so that two trees have two.
 std::string cache_name(const std::string& real) {
-    const auto digest = Sha256::of(as_bytes(real));
-    std::string name = "files-";
-    for (std::size_t n = 0; n < 8; ++n)
-        name += fmt::format("{:02x}", std::to_integer<unsigned>(digest[n]));
-    return name;
+    return "files-" + hex(Sha256::of(as_bytes(real))).substr(0, 16);
 }
 
 bool leaves_out(pack::SaveProblemKind kind) {

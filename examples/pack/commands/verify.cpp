@@ -1,5 +1,7 @@
 #include "commands/verify.hpp"
 
+#include <bobbin/pack/live_chunks.hpp>
+
 #include <fmt/core.h>
 
 #include <atomic>
@@ -61,11 +63,8 @@ void print_damage(const Common& common, const Report& report,
         for (const auto* list : {&report.packs_damaged, &report.unreadable})
             for (const auto& [pack, error] : *list)
                 packs.push_back({{"pack", name(pack)}, {"error", describe(error)}});
-        for (const auto& [pack, key, error] : report.chunks_damaged) {
-            std::string address;
-            for (const auto byte : key) address += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-            chunks.push_back({{"pack", name(pack)}, {"chunk", address}, {"error", describe(error)}});
-        }
+        for (const auto& [pack, key, error] : report.chunks_damaged)
+            chunks.push_back({{"pack", name(pack)}, {"chunk", hex(key)}, {"error", describe(error)}});
         for (const auto& [snapshot, problem] : affected)
             paths.push_back({{"snapshot", long_id(snapshot.id)},
                              {"path", json_text(problem.path)},

@@ -79,6 +79,8 @@ auto with_patience(std::chrono::milliseconds wait, F f) {
     }
 }
 
+}  // namespace
+
 std::string hex(ByteView bytes) {
     std::string text;
     for (const auto byte : bytes) {
@@ -87,8 +89,6 @@ std::string hex(ByteView bytes) {
     }
     return text;
 }
-
-}  // namespace
 
 std::string long_id(const Uuid& id) { return hex(id.bytes); }
 std::string short_id(const Uuid& id) { return long_id(id).substr(0, 8); }

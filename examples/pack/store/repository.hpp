@@ -91,6 +91,8 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
+/// Two lower-case digits a byte.
+std::string hex(bobbin::ByteView bytes);
 /// `1a2b3c4d`
 std::string short_id(const bobbin::Uuid& id);
 std::string long_id(const bobbin::Uuid& id);

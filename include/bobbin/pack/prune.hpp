@@ -5,8 +5,7 @@
 #include <bobbin/pack/pack_store.hpp>
 
 #include <algorithm>
-#include <concepts>
-#include <type_traits>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 #include <vector>

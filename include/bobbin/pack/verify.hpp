@@ -1,8 +1,9 @@
 #ifndef BOBBIN_PACK_VERIFY_HPP
 #define BOBBIN_PACK_VERIFY_HPP
 
-#include <bobbin/pack/live_chunks.hpp>
-#include <bobbin/pack/pack_source.hpp>
+#include <bobbin/pack/pack_view.hpp>
+#include <bobbin/pack/pack_writer.hpp>
+#include <bobbin/pack/tree_reader.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -108,21 +109,6 @@ public:
         , is_good_{is_good}
         , problems_{problems} {}
 
-    Result<std::optional<std::uint64_t>> visit(std::string_view path, TreeEntry& entry) {
-        std::string at{path};
-        at += entry.name;
-        if (entry.kind == EntryKind::directory) {
-            // A node that can't be read would end the walk: it is asked first, when the source is free.
-            directories_.push_back({std::move(at), entry.content});
-            return std::optional<std::uint64_t>{};
-        }
-        if (entry.content.level != 0)
-            files_.push_back({std::move(at), entry.content});
-        else
-            check(at, entry.content);
-        return std::optional<std::uint64_t>{};
-    }
-
     /// Directory by directory, so that one that is damaged hides no other.
     Result<void> run(const TreeEntry& root) {
         if (root.kind != EntryKind::directory) {
@@ -135,10 +121,8 @@ public:
             directories_.pop_back();
             const auto before = directories_.size();
             auto read = for_each_entry(source_, directory.content, [&](TreeEntry& entry) {
-                auto path = directory.path;
-                if (!path.empty()) path += '/';
-                auto visited = visit(path, entry);
-                return visited ? Result<bool>{true} : Result<bool>{visited.error()};
+                note(directory.path, entry);
+                return Result<bool>{true};
             });
             if (!read) {
                 if (!is_damage(read.error())) return read;
@@ -156,6 +140,17 @@ private:
         std::string path;
         Content content;
     };
+
+    /// What needs the source waits until it is free.
+    void note(const std::string& directory, const TreeEntry& entry) {
+        auto path = directory.empty() ? entry.name : directory + '/' + entry.name;
+        if (entry.kind == EntryKind::directory)
+            directories_.push_back({std::move(path), entry.content});
+        else if (entry.content.level != 0)
+            files_.push_back({std::move(path), entry.content});
+        else
+            check(path, entry.content);
+    }
 
     static bool is_damage(const Error& error) noexcept {
         return error.kind() == ErrorKind::corrupt || error.is(Errc::chunk_missing) ||
