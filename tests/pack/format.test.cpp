@@ -1,5 +1,6 @@
 #include <bobbin/pack/format.hpp>
 
+#include "hex.hpp"
 #include "packs.hpp"
 
 #include <string>
@@ -12,15 +13,6 @@ using pack::RecordHead;
 using pack::RecordShape;
 
 namespace {
-
-std::string hex(ByteView bytes) {
-    std::string text;
-    for (const auto byte : bytes) {
-        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) >> 4];
-        text += "0123456789abcdef"[std::to_integer<unsigned>(byte) & 15];
-    }
-    return text;
-}
 
 bool is_malformed(const RecordShape& shape) {
     const auto right = shape.check();

@@ -2,7 +2,7 @@
 #define BOBBIN_PACK_PRUNE_HPP
 
 #include <bobbin/pack/live_chunks.hpp>
-#include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/pack_view.hpp>
 
 #include <algorithm>
 #include <optional>

@@ -1,7 +1,7 @@
 #ifndef BOBBIN_PACK_REPAIR_HPP
 #define BOBBIN_PACK_REPAIR_HPP
 
-#include <bobbin/pack/pack_store.hpp>
+#include <bobbin/pack/pack_index.hpp>
 #include <bobbin/pack/verify.hpp>
 
 #include <algorithm>

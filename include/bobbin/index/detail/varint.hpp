@@ -2,6 +2,7 @@
 #define BOBBIN_INDEX_DETAIL_VARINT_HPP
 
 #include <bobbin/core/error.hpp>
+#include <bobbin/core/zigzag.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -17,12 +18,8 @@ namespace bobbin::index::detail {
 /// A 32-bit difference in zigzag form with a flag has 34 bits: five bytes of seven.
 inline constexpr std::size_t max_varint = 5;
 
-constexpr std::uint64_t zigzag(std::int64_t value) noexcept {
-    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-}
-constexpr std::int64_t unzigzag(std::uint64_t code) noexcept {
-    return static_cast<std::int64_t>((code >> 1) ^ (0 - (code & 1)));
-}
+using bobbin::detail::unzigzag;
+using bobbin::detail::zigzag;
 
 /// Of a little-endian word in memory, whatever this machine's order.
 inline std::uint64_t load_word(const std::byte* from) noexcept {

@@ -3,6 +3,7 @@
 
 #include <bobbin/core/bytes.hpp>
 #include <bobbin/core/error.hpp>
+#include <bobbin/core/zigzag.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,12 +16,8 @@ namespace bobbin::pack::detail {
 /// A 64-bit integer of seven bits a byte.
 inline constexpr std::size_t max_varint = 10;
 
-constexpr std::uint64_t zigzag(std::int64_t value) noexcept {
-    return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
-}
-constexpr std::int64_t unzigzag(std::uint64_t code) noexcept {
-    return static_cast<std::int64_t>((code >> 1) ^ (0 - (code & 1)));
-}
+using bobbin::detail::unzigzag;
+using bobbin::detail::zigzag;
 
 /// @allocates `to`'s growth
 inline void put_byte(std::vector<std::byte>& to, unsigned value) {

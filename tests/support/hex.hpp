@@ -1,5 +1,5 @@
-#ifndef BOBBIN_TESTS_DIGEST_HEX_HPP
-#define BOBBIN_TESTS_DIGEST_HEX_HPP
+#ifndef BOBBIN_TESTS_SUPPORT_HEX_HPP
+#define BOBBIN_TESTS_SUPPORT_HEX_HPP
 
 #include <bobbin/core/bytes.hpp>
 
