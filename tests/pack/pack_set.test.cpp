@@ -41,7 +41,6 @@ BOOST_AUTO_TEST_SUITE(pack_pack_set)
 BOOST_AUTO_TEST_CASE(an_empty_set_has_nothing) {
     pack::PackSet<Sha256> set;
     BOOST_TEST((!set.contains(Key{}) && !set.find(Key{}) && set.size() == 0));
-    BOOST_TEST(set.merge().has_value());
     std::size_t asked = 0;
     const Key keys[3] = {};
     set.find_each(keys, [&](std::size_t n, const auto& found) { asked += n == asked && !found; });
@@ -71,41 +70,38 @@ BOOST_AUTO_TEST_CASE(finds_what_a_map_finds) {
             copies += keys.size();
             BOOST_REQUIRE(set.add(pack, packs[pack]));
         }
-        for (const bool is_merged : {false, true}) {
-            if (is_merged) BOOST_REQUIRE(set.merge());
-            BOOST_TEST(set.size() == copies);
-            BOOST_TEST(set.packs() == 40U);
-            std::vector<Key> asked;
-            for (const auto& [key, where] : all) {
-                asked.push_back(key);
-                const auto found = set.find(key);
-                BOOST_REQUIRE(found.has_value());
-                BOOST_REQUIRE(where.contains(found->pack));
-                BOOST_REQUIRE(std::ranges::equal(packs[found->pack].key(found->chunk), key));
-                std::set<ObjectId> seen;
-                BOOST_REQUIRE(!set.find_copy(key, [&](const pack::PackedChunk& copy) {
-                    BOOST_REQUIRE(std::ranges::equal(packs[copy.pack].key(copy.chunk), key));
-                    seen.insert(copy.pack);
-                    return false;
-                }));
-                BOOST_REQUIRE((seen == where));
-                BOOST_REQUIRE(set.find_copy(key, [](const pack::PackedChunk&) { return true; }));
-            }
-            for (int n = 0; n < 5000; ++n) {
-                asked.push_back(random_key(random));
-                BOOST_REQUIRE(!set.contains(asked.back()));
-                // Next to one that is there.
-                auto near = asked[static_cast<std::size_t>(random() % all.size())];
-                near[8 + static_cast<std::size_t>(random() % 24)] ^= std::byte{1};
-                BOOST_REQUIRE(!set.contains(near));
-            }
-            std::size_t next = 0;
-            set.find_each(asked, [&](std::size_t n, const std::optional<pack::PackedChunk>& found) {
-                BOOST_REQUIRE(n == next++);
-                BOOST_REQUIRE(found.has_value() == all.contains(asked[n]));
-            });
-            BOOST_TEST(next == asked.size());
+        BOOST_TEST(set.size() == copies);
+        BOOST_TEST(set.packs() == 40U);
+        std::vector<Key> asked;
+        for (const auto& [key, where] : all) {
+            asked.push_back(key);
+            const auto found = set.find(key);
+            BOOST_REQUIRE(found.has_value());
+            BOOST_REQUIRE(where.contains(found->pack));
+            BOOST_REQUIRE(std::ranges::equal(packs[found->pack].key(found->chunk), key));
+            std::set<ObjectId> seen;
+            BOOST_REQUIRE(!set.find_copy(key, [&](const pack::PackedChunk& copy) {
+                BOOST_REQUIRE(std::ranges::equal(packs[copy.pack].key(copy.chunk), key));
+                seen.insert(copy.pack);
+                return false;
+            }));
+            BOOST_REQUIRE((seen == where));
+            BOOST_REQUIRE(set.find_copy(key, [](const pack::PackedChunk&) { return true; }));
         }
+        for (int n = 0; n < 5000; ++n) {
+            asked.push_back(random_key(random));
+            BOOST_REQUIRE(!set.contains(asked.back()));
+            // Next to one that is there.
+            auto near = asked[static_cast<std::size_t>(random() % all.size())];
+            near[8 + static_cast<std::size_t>(random() % 24)] ^= std::byte{1};
+            BOOST_REQUIRE(!set.contains(near));
+        }
+        std::size_t next = 0;
+        set.find_each(asked, [&](std::size_t n, const std::optional<pack::PackedChunk>& found) {
+            BOOST_REQUIRE(n == next++);
+            BOOST_REQUIRE(found.has_value() == all.contains(asked[n]));
+        });
+        BOOST_TEST(next == asked.size());
     }
 }
 
@@ -120,7 +116,6 @@ BOOST_AUTO_TEST_CASE(keys_that_are_not_spread) {
         pack::PackSet<Sha256> set;
         BOOST_REQUIRE(set.add(ObjectId{1}, index_of(keys)));
         BOOST_REQUIRE(set.add(ObjectId{2}, index_of({keys[5], keys[6]})));
-        BOOST_REQUIRE(set.merge());
         for (const auto& key : keys) BOOST_REQUIRE(set.contains(key));
         std::size_t copies = 0;
         BOOST_TEST(
@@ -144,17 +139,14 @@ BOOST_AUTO_TEST_CASE(more_copies_than_a_run_has_room_for) {
         others.push_back(random_key(random));
         BOOST_REQUIRE(set.add(ObjectId{id}, index_of({common, others.back()})));
     }
-    for (const bool is_merged : {false, true}) {
-        if (is_merged) BOOST_REQUIRE(set.merge());
-        std::set<ObjectId> seen;
-        BOOST_TEST(!set.find_copy(common, [&](const pack::PackedChunk& copy) {
-            seen.insert(copy.pack);
-            return false;
-        }));
-        BOOST_TEST(seen.size() == 1000U);
-        for (std::size_t n = 0; n < others.size(); ++n)
-            BOOST_REQUIRE((set.find(others[n])->pack == ObjectId{n + 1}));
-    }
+    std::set<ObjectId> seen;
+    BOOST_TEST(!set.find_copy(common, [&](const pack::PackedChunk& copy) {
+        seen.insert(copy.pack);
+        return false;
+    }));
+    BOOST_TEST(seen.size() == 1000U);
+    for (std::size_t n = 0; n < others.size(); ++n)
+        BOOST_REQUIRE((set.find(others[n])->pack == ObjectId{n + 1}));
 }
 
 // Half of a pack is none of it, also where the keys have no room in their runs.

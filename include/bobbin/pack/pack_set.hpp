@@ -46,15 +46,6 @@ public:
                        [&](std::size_t n) { return keys.subspan(n * D::size, D::size); });
     }
 
-    /// Gives back the room that was made for more.
-    /// @errors `out_of_memory`
-    Result<void> merge() noexcept {
-        return bobbin::detail::without_throwing(Operation::append, [&]() -> Result<void> {
-            if (table_.capacity > slots_for(size_)) table_ = resized(slots_for(size_));
-            return {};
-        });
-    }
-
     bool contains(const Key& key) const noexcept {
         return find_entry(key, [](const Entry&) { return true; });
     }

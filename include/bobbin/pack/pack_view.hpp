@@ -78,7 +78,6 @@ public:
                     rows.push_back(std::move(row));
                 }
             }
-            if (auto merged = set.merge(); !merged) return merged;
             set_ = std::move(set);
             rows_ = std::move(rows);
             problems_ = std::move(problems);
