@@ -193,27 +193,11 @@ struct Life {
         };
     }
 
-    /// What an earlier process left: rows tell what of it is durable.
     void tell_oracle_what_is_there(const char* place) {
         auto directory =
             FsDirectory<SimFs>::open(place, RootMode::create_if_missing, testing::ground_of(fs));
-        auto names = directory->list();
-        for (const auto& name : *names) {
-            const auto id = ObjectName::parse(name);
-            if (!id) continue;
-            const auto path = place + ('/' + name);
-            auto row = store->object(*id);
-            if (!row) throw Stop{"row: " + store->describe(row.error())};
-            const bool counts = *row && ((*row)->state == ObjectState::committed ||
-                                         (*row)->state == ObjectState::growing);
-            // Of which a soft mark at most speaks: it may be taken, or not.
-            const bool is_open = counts && (*row)->size.value == 0;
-            if (is_open) oracle.found(path, 0);
-            if (counts && !is_open)
-                oracle.committed_before(path, (*row)->size.value);
-            else
-                oracle.unlink_allowed(path);
-        }
+        if (auto told = store->tell_oracle_what_is_in(*directory, place); !told)
+            throw Stop{"row: " + store->describe(told.error())};
     }
 
     Fs fs;

@@ -1,4 +1,4 @@
-#include "store_life.hpp"
+#include "store_scenarios.hpp"
 
 #include <bobbin/testing/explorer.hpp>
 #include <bobbin/testing/inject_faults.hpp>

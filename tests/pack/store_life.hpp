@@ -2,23 +2,26 @@
 #ifndef BOBBIN_TESTS_PACK_STORE_LIFE_HPP
 #define BOBBIN_TESTS_PACK_STORE_LIFE_HPP
 
+#include "store_mutants.hpp"
+
 #include <bobbin/codec/none.hpp>
 #include <bobbin/digest/sha256.hpp>
 #include <bobbin/pack/pack_store.hpp>
 #include <bobbin/pack/prune.hpp>
 #include <bobbin/pack/repair.hpp>
 #include <bobbin/pack/snapshot.hpp>
+#include <bobbin/testing/checked_store.hpp>
 #include <bobbin/testing/failures.hpp>
 #include <bobbin/testing/faulty_fs.hpp>
+#include <bobbin/testing/oracle.hpp>
 #include <bobbin/testing/sim_fs.hpp>
 #include <bobbin/testing/sqlite_on_sim.hpp>
+#include <bobbin/testing/tracing_fs.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -76,61 +79,13 @@ inline std::vector<std::byte> chunk_bytes(std::uint64_t n) {
     return bytes;
 }
 
-/// A step of pruning or repairing that is left out, or done after the one that must follow it.
-enum class Mutant : std::uint8_t {
-    none,
-    no_copies,         ///< what is alive is not written anew
-    no_commit,         ///< nor made safe
-    late_commit,       ///< but after the old packs are gone
-    sees_no_first,     ///< of the trees, the first is not asked
-    sees_no_nodes,     ///< no tree is asked
-    forgets_snapshot,  ///< where nothing new was added
-};
-inline thread_local Mutant mutant = Mutant::none;
-
-/// A store whose steps go wrong as the mutant says.
-template <class P>
-class Bent {
-public:
-    using View = typename P::View;
-    using Chunk = typename P::Chunk;
-    using Key = typename P::Key;
-    using Digest = typename P::Digest;
-
-    explicit Bent(P& packs) noexcept : packs_{packs} {}
-
-    const View& view() const noexcept { return packs_.view(); }
-    auto& committer() noexcept { return packs_.committer(); }
-    Result<bool> claim_copy(const Key& key) noexcept {
-        if (mutant == Mutant::no_copies) return false;
-        return packs_.claim_copy(key);
-    }
-    void unclaim(std::span<const Chunk> chunks) noexcept { packs_.unclaim(chunks); }
-    Result<void> add_encoded(std::span<const Chunk> chunks, std::uint8_t codec, ByteView stored) {
-        return packs_.add_encoded(chunks, codec, stored);
-    }
-    Result<void> add_group(std::span<const Chunk> chunks, ByteView raw) {
-        return packs_.add_group(chunks, raw);
-    }
-    Result<void> commit() {
-        if (mutant == Mutant::no_commit || mutant == Mutant::late_commit) return {};
-        return packs_.commit();
-    }
-    Result<void> remove(std::span<const ObjectId> ids) {
-        auto removed = packs_.remove(ids);
-        if (removed && mutant == Mutant::late_commit) return packs_.commit();
-        return removed;
-    }
-    Result<void> set_aside(std::span<const ObjectId> ids) { return packs_.set_aside(ids); }
-
-private:
-    P& packs_;
-};
-
 /// Everything that a program has open in one process life. Errors throw.
 struct Life {
-    using Packs = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256, NoCodec,
-                                  pack::SnapshotRows, SqliteStore, ManualClock>;
+    using TracedFs = testing::TracingFs<DataFs>;
+    using Place = FsDirectory<TracedFs>;
+    using Store = testing::CheckedStore<SqliteStore>;
+    using Packs = pack::PackStore<BentFile<NoOp<File<TracedFs>>>, Place, Sha256, NoCodec,
+                                  pack::SnapshotRows, Store, ManualClock>;
     struct Stop {
         std::string why;
     };
@@ -138,6 +93,7 @@ struct Life {
     Life(Fs files, Promise* promised, bool create)
         : fs{files}
         , data{files}
+        , traced{data}
         , sqlite{files}
         , promise{promised} {
         uuid_seed = static_cast<std::uint64_t>(testing::ground_of(fs).next_seed()) << 20;
@@ -148,11 +104,15 @@ struct Life {
                                          .make_uuid = next_uuid},
                                         files);
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
-        store.emplace(std::move(*opened));
+        store.emplace(Store{std::move(*opened), oracle, {pack_place}});
         committer.emplace(*store, clock);
-        auto directory = FsDirectory<DataFs>::open(
-            pack_place, create ? RootMode::create_if_missing : RootMode::existing, data);
+        oracle.watch(traced.trace());
+        traced.trace().keep(false);
+        auto directory = Place::open(
+            pack_place, create ? RootMode::create_if_missing : RootMode::existing, traced);
         if (!directory) throw Stop{"directory: " + describe(directory.error())};
+        if (auto told = store->tell_oracle_what_is_in(*directory, pack_place); !told)
+            throw Stop{"rows: " + store->describe(told.error())};
         auto made = Packs::open(std::move(*directory), *committer,
                                 {.create = create,
                                  .pack_size = 6_KiB,
@@ -191,7 +151,7 @@ struct Life {
             promise->may_go.insert(n);
         }
         auto done = committer->run(
-            [&](SqliteTransaction& tx) { return pack::SnapshotRows::remove(tx, id_of(n)); });
+            [&](Store::Transaction& tx) { return pack::SnapshotRows::remove(tx, id_of(n)); });
         if (!done) throw Stop{"forget: " + store->describe(done.error())};
         if (!promise) return;
         promise->may_go.erase(n);
@@ -265,10 +225,12 @@ struct Life {
 
     Fs fs;
     DataFs data;
+    TracedFs traced;
+    testing::OrderingOracle oracle;
     testing::ScopedSqliteOn<Fs> sqlite;
     ManualClock clock;
     Promise* promise;
-    std::optional<SqliteStore> store;
+    std::optional<Store> store;
     std::optional<Packs::Committer> committer;
     std::optional<Packs> packs;
 };
@@ -317,97 +279,6 @@ inline void check_all(Life& life, const Promise& promise, Failures& failures) {
         if (!name.starts_with("bobbin-") && names.erase(name) == 0 && !is_known(life, name))
             failures.add("an orphan: " + name);
     for (const auto& name : names) failures.add("a row without a file: " + name);
-}
-
-/// What a program does once it is open, for the explorer.
-struct PackScenario {
-    using Promise = pack_tests::Promise;
-
-    const char* name = "";
-    std::function<void(Life&)> body;
-    bool is_created = true;               ///< store and directory exist before
-    std::function<void(Life&)> before{};  ///< done before the run
-
-    static bool is_opaque(const std::string& path) {
-        return path.ends_with(FsDirectory<Fs>::lock_name);
-    }
-    void prepare(SimFs fs) {
-        (void)fs.close(*fs.open_root("/sim/store", RootMode::create_if_missing));
-        (void)fs.close(*fs.open_root(pack_place, RootMode::create_if_missing));
-        if (!is_created) return;
-        Promise promise;
-        Life life{Fs{fs}, &promise, true};
-        if (before) before(life);
-        promised_before = promise;
-    }
-    void run(SimFs fs, Promise& promise) { run(Fs{fs}, promise); }
-    void run(Fs fs, Promise& promise) {
-        promise = promised_before;
-        try {
-            Life life{fs, &promise, !is_created};
-            body(life);
-        } catch (const Life::Stop& stop) {
-            // An injected fault may end the program; without one that is a defect.
-            if (fs.plan().hits() == 0) throw std::runtime_error{stop.why};
-        }
-    }
-    void recover(SimFs fs, const Promise& promise, Failures& failures) {
-        try {
-            Life life{Fs{fs}, nullptr, !promise.is_open && !is_created};
-            if (is_damaged) life.mend();
-            check_all(life, promise, failures);
-        } catch (const Life::Stop& stop) {
-            failures.add("recovery failed: " + stop.why);
-        }
-    }
-    bool is_damaged = false;  ///< by `before`: who comes back mends it
-    Promise promised_before{};
-};
-
-inline std::vector<PackScenario> pack_scenarios() {
-    std::vector<PackScenario> all;
-    all.push_back({"create", [](Life&) {}, false});
-    all.push_back({"create and save", [](Life& life) { life.save(1, {0, 3}); }, false});
-    all.push_back({"first save", [](Life& life) { life.save(1, {0, 4}); }});
-    all.push_back({"saves that share chunks", [](Life& life) {
-                       life.save(1, {0, 4});
-                       life.save(2, {2, 6});
-                   }});
-    all.push_back({"a save of several packs", [](Life& life) { life.save(1, {0, 16}); }});
-    all.push_back({"a save that adds nothing", [](Life& life) {
-                       life.save(1, {0, 3});
-                       life.save(2, {0, 3});
-                       life.save(3, {1, 2});
-                   }});
-    // Of pack 1 nothing is needed, of pack 2 a part.
-    all.push_back({"delete and prune",
-                   [](Life& life) {
-                       life.forget(1);
-                       life.prune({.dead_percent = 20, .pack_size = 6_KiB});
-                   },
-                   true,
-                   [](Life& life) {
-                       life.save(1, {0, 8});
-                       life.save(2, {7, 12});
-                   }});
-    all.push_back({"put small packs together",
-                   [](Life& life) {
-                       life.prune({.small_packs = 2, .pack_size = 16_KiB});
-                       life.save(9, {3, 21});
-                   },
-                   true,
-                   [](Life& life) {
-                       life.save(1, {10, 16});
-                       for (std::uint64_t n = 2; n < 6; ++n) life.save(n, {n, n + 1});
-                   }});
-    all.push_back({"repair", [](Life& life) { life.mend(); }, true,
-                   [](Life& life) {
-                       life.save(1, {0, 4});
-                       life.save(2, {4, 6});
-                       life.damage();
-                   },
-                   true});
-    return all;
 }
 
 }  // namespace pack_tests

@@ -1,5 +1,5 @@
 // Steps of saving, pruning and repairing that are left out or done too late are found.
-#include "store_life.hpp"
+#include "store_scenarios.hpp"
 
 #include <bobbin/testing/explorer.hpp>
 
@@ -10,7 +10,7 @@ using namespace pack_tests;
 namespace {
 
 /// Of the scenario of that name.
-std::uint64_t violations(std::string_view name, Mutant with) {
+testing::ExploreReport report_of(std::string_view name, Mutant with) {
     const auto all = pack_scenarios();
     auto scenario = *std::ranges::find(all, name, &PackScenario::name);
     // What is prepared, and who comes back, are as they should be.
@@ -22,10 +22,13 @@ std::uint64_t violations(std::string_view name, Mutant with) {
         } const mended;
         body(life);
     };
-    const auto report = testing::explore(
+    auto report = testing::explore(
         scenario, {.depth = 1, .exhaustive_limit = 100, .samples = 20, .max_states = 600});
     BOOST_TEST_MESSAGE(name << ": " << report);
-    return report.violations;
+    return report;
+}
+std::uint64_t violations(std::string_view name, Mutant with) {
+    return report_of(name, with).violations;
 }
 
 }  // namespace
@@ -35,6 +38,14 @@ BOOST_AUTO_TEST_SUITE(pack_store_mutants)
 BOOST_AUTO_TEST_CASE(of_saving) {
     BOOST_TEST(violations("a save that adds nothing", Mutant::none) == 0U);
     BOOST_TEST(violations("a save that adds nothing", Mutant::forgets_snapshot) > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(of_the_order_of_calls) {
+    const auto is_of_order = [](const auto& violation) {
+        return violation.first.find("order: ") != std::string::npos;
+    };
+    for (const auto* name : {"a save of several packs", "delete and prune", "repair"})
+        BOOST_TEST(std::ranges::any_of(report_of(name, Mutant::no_sync).found, is_of_order), name);
 }
 
 BOOST_AUTO_TEST_CASE(of_pruning) {

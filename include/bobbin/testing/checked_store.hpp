@@ -31,7 +31,8 @@ public:
             if (piece.kind == PieceKind::soft_mark)
                 if (const auto mark = bobbin::detail::SoftMark::decode(piece.bytes))
                     if (const auto row = Base::object(piece.object); row && *row)
-                        soft_marks_.emplace_back(store_->path_of((*row)->directory, piece.object), mark->size);
+                        soft_marks_.emplace_back(store_->path_of((*row)->directory, piece.object),
+                                                 mark->size);
             return Base::put_piece(piece);
         }
         Result<void> make_garbage(ObjectId id) noexcept {
@@ -86,6 +87,32 @@ public:
         auto tx = S::begin(durability);
         if (!tx) return tx.error();
         return Transaction{std::move(*tx), *this};
+    }
+
+    /// Tells the oracle what an earlier process left in the directory at `path`: rows say what of it
+    /// is durable.
+    /// @errors of the directory and the store
+    template <class Directory>
+    Result<void> tell_oracle_what_is_in(Directory& directory, const std::string& path) {
+        auto names = directory.list();
+        if (!names) return names.error();
+        for (const auto& name : *names) {
+            const auto id = ObjectName::parse(name);
+            if (!id) continue;
+            const auto row = S::object(*id);
+            if (!row) return row.error();
+            const auto file = path + '/' + name;
+            const bool counts = *row && ((*row)->state == ObjectState::committed ||
+                                         (*row)->state == ObjectState::growing);
+            // Of which a soft mark at most speaks: it may be taken, or not.
+            const bool is_open = counts && (*row)->size.value == 0;
+            if (is_open) oracle_.found(file, 0);
+            if (counts && !is_open)
+                oracle_.committed_before(file, (*row)->size.value);
+            else
+                oracle_.unlink_allowed(file);
+        }
+        return {};
     }
 
 private:
