@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(pragmas_are_what_is_promised) {
                                 {.mode = mode, .wal_autocheckpoint = 77});
         BOOST_TEST(pragma(store, "foreign_keys") == "1");
         BOOST_TEST(pragma(store, "journal_mode") == (wal ? "wal" : "delete"));
-        BOOST_TEST(pragma(store, "synchronous") == (wal ? "2" : "3"));
+        BOOST_TEST(pragma(store, "synchronous") == "2");
         BOOST_TEST(pragma(store, "page_size") == "4096");
         BOOST_TEST(pragma(store, "trusted_schema") == "0");
         BOOST_TEST(pragma(store, "cell_size_check") == "1");

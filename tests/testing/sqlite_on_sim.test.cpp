@@ -123,9 +123,13 @@ BOOST_AUTO_TEST_CASE(wal_normal_survives_a_kill) {
     BOOST_TEST(report.violations == 0u, report);
 }
 
-BOOST_AUTO_TEST_CASE(a_rollback_journal_is_safe_with_extra_only) {
+BOOST_AUTO_TEST_CASE(a_rollback_journal_is_safe_where_its_end_is_synced) {
     const auto extra = explore(program("unix", "delete", "extra"));
     BOOST_TEST(extra.violations == 0u, extra);
+    auto by_us = program("unix", "delete", "full");
+    by_us.sync_after_each = true;
+    const auto synced = explore(by_us);
+    BOOST_TEST(synced.violations == 0u, synced);
     const auto full = explore(program("unix", "delete", "full"), {.depth = 1});
     BOOST_TEST(full.found.contains(lost), full);
     const auto normal = explore(program("unix", "delete", "normal"), {.depth = 1});

@@ -76,6 +76,7 @@ struct SqliteProgram {
     SqliteMode mode{};
     bool prepared = true;  // else the creation of the database is part of what is explored
     bool sync_directory = false;
+    bool sync_after_each = false;  // of the directory as well, after each row
     int rows = 4;
 
     struct Promise {
@@ -101,16 +102,18 @@ struct SqliteProgram {
         const ScopedSqliteOn sqlite{fs};
         try {
             Database database{mode};
-            if (sync_directory) {
+            const auto syncs = [&] {
                 auto dir = fs.open_root("/sim/db", RootMode::existing);
-                if (!dir) return;
+                if (!dir) return false;
                 const bool synced = fs.sync_directory(*dir).has_value();
                 (void)fs.close(*dir);
-                if (!synced) return;
-            }
+                return synced;
+            };
+            if (sync_directory && !syncs()) return;
             for (int id = 1; id <= rows; ++id) {
                 database.run("insert into rows values(" + std::to_string(id) +
                              ", randomblob(1500))");
+                if (sync_after_each && !syncs()) return;
                 promise.ids.insert(id);
                 fs.barrier();
             }

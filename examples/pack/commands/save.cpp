@@ -48,7 +48,8 @@ bool leaves_out(pack::SaveProblemKind kind) {
 class CacheDirectory {
 public:
     explicit CacheDirectory(const std::string& path) {
-        auto opened = fs_.open_root(path.c_str(), RootMode::create_if_missing);
+        auto opened = fs_.open_root(path.c_str(), RootMode::existing);
+        if (!opened) opened = fs_.open_root(path.c_str(), RootMode::create_if_missing);
         if (opened) handle_ = *opened;
     }
     ~CacheDirectory() {

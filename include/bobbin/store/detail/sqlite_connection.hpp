@@ -77,7 +77,7 @@ public:
     Result<void> configure_writing(const std::string& journal, int autocheckpoint) {
         if (auto ok = configure(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0); !ok) return ok;
         if (auto ok = set_pragma("journal_mode", journal); !ok) return ok;
-        if (auto ok = set_pragma("synchronous", journal == "wal" ? "2" : "3"); !ok) return ok;
+        if (auto ok = set_pragma("synchronous", "2"); !ok) return ok;
         // No page is overwritten before the commit.
         if (auto ok = execute("pragma cache_spill=off", Operation::open); !ok) return ok;
         return set_pragma("wal_autocheckpoint", std::to_string(autocheckpoint));
@@ -178,6 +178,14 @@ public:
     }
 
     bool is_idle() const noexcept { return sqlite3_get_autocommit(link_.db) != 0; }
+
+    /// Whether the transaction under way has one, as it has from the first page that it changes.
+    bool has_rollback_journal() const noexcept {
+        sqlite3_file* journal = nullptr;
+        const int code =
+            sqlite3_file_control(link_.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+        return code != SQLITE_OK || (journal != nullptr && journal->pMethods != nullptr);
+    }
 
     /// @errors where SQLite has no write lock to give, after the busy timeout
     Result<void> begin() noexcept {

@@ -101,9 +101,10 @@ public:
     }
 
     /// SQLite's commit. Under a rollback journal, whose name comes and goes, it is this that knows
-    /// that the directory was synced: before the first page is overwritten, and after the end.
+    /// that the directory was synced: before the first page is overwritten, and after the end, which
+    /// SQLite is not told to sync as well.
     Result<void> commit(SqliteConnection& db) noexcept {
-        const bool syncs = options_.mode == SqliteMode::shared;
+        const bool syncs = options_.mode == SqliteMode::shared && db.has_rollback_journal();
         if (syncs)
             if (auto ok = disk_->sync_directory(); !ok) {
                 (void)db.roll_back();
