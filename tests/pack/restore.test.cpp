@@ -560,7 +560,7 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
         BOOST_TEST(recover_restore(PosixTreeFs{}, place / "b").error().is(Errc::target_foreign));
         BOOST_REQUIRE(::chown((place / "b/.bobbin-restore").c_str(), 0, 0) == 0);
     }
-    // A journal that is none says nothing, and what runs is not disturbed.
+    // A journal that is none says nothing, so nothing goes; and what runs is not disturbed.
     put(place / "b/.bobbin-restore/journal", "BPrj\1 nonsense");
     {
         PosixTreeFs fs;
@@ -571,7 +571,9 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
         must(fs.close(held));
     }
     must(saved.restore(place / "b"));
-    BOOST_TEST((saved.report.recovered == RestoreRecovery::cleaned));
+    BOOST_TEST((saved.report.recovered.what == RestoreRecovery::unreadable));
+    BOOST_TEST(saved.report.recovered.kept == place / "b/.bobbin-restore-kept-1");
+    BOOST_TEST(exists(place / "b/.bobbin-restore-kept-1/journal"));
     BOOST_TEST(!exists(place / "b/.bobbin-restore"));
 }
 

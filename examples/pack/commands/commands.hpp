@@ -21,6 +21,7 @@ struct SaveRequest {
     bool exclude_caches = false;
     bool one_file_system = false;
     bool reads_all = false;  ///< also what has not changed
+    bool takes_ignored = false;
     bool no_sync = false;
     int zstd = 0;  ///< level; 0: LZ4
     unsigned threads = 0;
@@ -29,7 +30,8 @@ int save(const Common& common, const SaveRequest& request);
 
 int list(const Common& common, const std::string& path, const std::string& tag);
 int show(const Common& common, const std::string& snapshot);
-int ls(const Common& common, const std::string& snapshot, const std::string& path, bool is_recursive);
+int ls(const Common& common, const std::string& snapshot, const std::string& path,
+       bool is_recursive);
 int cat(const Common& common, const std::string& snapshot, const std::string& path);
 int diff(const Common& common, const std::string& from, const std::string& to);
 int export_tar(const Common& common, const std::string& snapshot, const std::string& path,

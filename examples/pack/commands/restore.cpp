@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <functional>
 
 namespace packs {
 
@@ -46,11 +47,12 @@ pack::RestoreOptions options_of(const RestoreRequest& request) {
     return options;
 }
 
-/// So that nothing is lost that only the tree has.
+/// So that nothing is lost that only the tree has, ignored or not.
 void save_first(Repository& repository, const Common& common, const std::string& target,
                 const Snapshot& snapshot) {
     SaveRequest first;
     first.path = target;
+    first.takes_ignored = true;
     first.message = "before restoring " + short_id(snapshot.id);
     first.tags = {"before-restore"};
     const auto saved = save_tree(repository, common, first);
@@ -62,20 +64,84 @@ void save_first(Repository& repository, const Common& common, const std::string&
         print_line("saved what is there as snapshot " + short_id(saved.snapshot.id));
 }
 
+/// A store inside of the tree that is restored stays, and so does what holds it.
+/// @throws Failure where the tree lies in the store
+std::function<bool(std::string_view)> paths_of_store(const std::string& store,
+                                                     const std::string& target) {
+    namespace files = std::filesystem;
+    const auto place = files::weakly_canonical(store), tree = files::weakly_canonical(target);
+    const auto is_in = [](const files::path& path) {
+        return !path.empty() && *path.begin() != "..";
+    };
+    if (is_in(tree.lexically_relative(place)))
+        throw Failure{exit_usage,
+                      printable(target) + " lies in the store: restore to another place"};
+    const auto inside = place.lexically_relative(tree);
+    if (!is_in(inside)) return {};
+    const auto is_below = [](std::string_view path, std::string_view above) {
+        return path.starts_with(above) &&
+               (path.size() == above.size() || path[above.size()] == '/');
+    };
+    return [=, name = inside.string()](std::string_view path) {
+        return is_below(path, name) || is_below(name, path);
+    };
+}
+
+/// What a restore before this one has left is ended first, so that no half of it is saved.
+void recover_first(const Common& common, const std::string& target) {
+    const auto recovered = pack::recover_restore(PosixTreeFs{}, target);
+    if (!recovered) {
+        const auto& error = recovered.error();
+        if (error.kind() == ErrorKind::locked)
+            throw Failure{exit_locked, "another restore runs in " + printable(target)};
+        if (error.is(Errc::target_foreign))
+            throw Failure{exit_failed,
+                          "in " + printable(target) +
+                              " is what a restore of another user has left, or seems to: what it "
+                              "says is not done; where it may go, remove .bobbin-restore"};
+        throw Failure{exit_failed,
+                      describe(error, printable(target)) +
+                          ": an earlier restore stopped between two states, which can't be ended"};
+    }
+    const auto say = [&](const std::string& text) {
+        if (!common.is_quiet && !common.is_json) print_line(text);
+    };
+    switch (recovered->what) {
+        case pack::RestoreRecovery::nothing:
+        case pack::RestoreRecovery::cleaned: break;
+        case pack::RestoreRecovery::finished: say("finished a restore that was stopped"); break;
+        case pack::RestoreRecovery::undone: say("took back a restore that was stopped"); break;
+        case pack::RestoreRecovery::unreadable:
+            print_error("the journal of a restore that was stopped is damaged: the tree may be "
+                        "between two states");
+            break;
+    }
+    if (recovered->skipped != 0)
+        print_error(fmt::format("{} of its names were changed since, and stay as they are",
+                                recovered->skipped));
+    if (!recovered->kept.empty())
+        print_error("what it had replaced is kept in " + printable(recovered->kept));
+}
+
 Failure restore_failure(Repository& repository, const Error& error, const std::string& target,
                         const pack::RestoreReport& report) {
     const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
+    if (error.is(Errc::directory_in_use))
+        return Failure{exit_locked, "another restore runs in " + printable(target)};
+    if (error.is(Errc::path_protected))
+        return Failure{exit_failed, where + ": the store itself lies there; restore to another "
+                                            "place, or a part with --path"};
     if (error.is(Errc::target_foreign))
-        return Failure{exit_failed, where + ": this tree was neither saved to this store nor restored "
-                                            "from it; --force restores into it all the same"};
-    const auto state =
-        report.is_unfinished
-            ? "; the tree is between two states: the next restore, of whatever, finishes or undoes it"
-            : "; the tree is as it was";
-    if (error.domain == Domain::system)
-        return Failure{exit_failed, describe(error, where) + state};
+        return Failure{exit_failed, where +
+                                        ": this tree was neither saved to this store nor restored "
+                                        "from it; --force restores into it all the same"};
+    std::string state = report.is_unfinished ? "; the tree is between two states: the next "
+                                               "restore, of whatever, finishes or undoes it"
+                                             : "; the tree is as it was";
+    if (!report.kept.empty()) state += ", but for what is kept in " + printable(report.kept);
+    if (error.domain == Domain::system) return Failure{exit_failed, describe(error, where) + state};
     const auto failure = repository.failure(error, "restoring " + where);
-    return Failure{failure.code, failure.what() + std::string{state}};
+    return Failure{failure.code, failure.what() + state};
 }
 
 }  // namespace
@@ -86,9 +152,11 @@ int restore(const Common& common, const RestoreRequest& request) {
     const auto snapshot = repository->snapshot(request.snapshot);
     const auto target = request.to.empty() ? snapshot.path : request.to;
     auto options = options_of(request);
+    options.keeps = paths_of_store(common.store, target);
 
     // A restore is for as long as it takes, and others may save meanwhile: only what comes first and
     // last writes to the store.
+    if (!request.is_dry) recover_first(common, target);
     if (request.saves_first && !request.is_dry && is_own_tree(*repository, target)) {
         repository.reset();
         {
@@ -112,23 +180,17 @@ int restore(const Common& common, const RestoreRequest& request) {
             else
                 print_line(fmt::format("{:9} {}", word_of(action), printable(path)));
         };
-    // A store inside of the tree that is restored is nobody's extra.
-    namespace files = std::filesystem;
-    const auto inside =
-        files::weakly_canonical(common.store).lexically_relative(files::weakly_canonical(target));
-    if (!inside.empty() && *inside.begin() != "..")
-        options.keeps = [name = inside.string()](std::string_view path) { return path == name; };
     pack::RestoreProgress progress;
     options.progress = &progress;
     pack::RestoreReport report;
     const Rate rate;
     {
-        const Progress line{common, [&] {
-                                return fmt::format("{} files, {} of {}, {}", progress.files.load(),
-                                                   readable(Bytes{progress.bytes.load()}),
-                                                   readable(snapshot.bytes),
-                                                   rate.of(progress.bytes.load(), snapshot.bytes.value));
-                            }};
+        const Progress line{
+            common, [&] {
+                return fmt::format("{} files, {} of {}, {}", progress.files.load(),
+                                   readable(Bytes{progress.bytes.load()}), readable(snapshot.bytes),
+                                   rate.of(progress.bytes.load(), snapshot.bytes.value));
+            }};
         auto done = pack::restore(
             PosixTreeFs{}, [&]() -> Result<Source> { return repository->source(); }, snapshot.root,
             target, options, report);
@@ -156,18 +218,24 @@ int restore(const Common& common, const RestoreRequest& request) {
                     {"modes_refused", report.modes_refused},
                     {"times_refused", report.times_refused},
                     {"attributes_refused", report.attributes_refused},
+                    {"names_refused", report.skipped},
+                    {"kept", json_text(report.kept)},
                     {"durable", !request.no_sync}});
     else if (!common.is_quiet)
-        print_line(fmt::format("{}{}: {} created, {} changed, {} metadata only, {} replaced, {} removed, {} "
-                               "unchanged; {} written",
-                               request.is_dry ? "would restore " : "restored ", printable(target),
-                               report.created, report.content, report.metadata, report.replaced,
-                               report.removed, report.unchanged, readable(Bytes{report.bytes})));
+        print_line(fmt::format(
+            "{}{}: {} created, {} changed, {} metadata only, {} replaced, {} removed, {} "
+            "unchanged; {} written",
+            request.is_dry ? "would restore " : "restored ", printable(target), report.created,
+            report.content, report.metadata, report.replaced, report.removed, report.unchanged,
+            readable(Bytes{report.bytes})));
     if (refused != 0 && !common.is_json)
-        print_error(fmt::format("the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
-                                report.owners_refused, report.modes_refused, report.times_refused,
-                                report.attributes_refused, report.skipped));
-    return exit_ok;
+        print_error(fmt::format(
+            "the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
+            report.owners_refused, report.modes_refused, report.times_refused,
+            report.attributes_refused, report.skipped));
+    if (report.kept.empty()) return exit_ok;
+    print_error("what it has replaced could not be removed, and lies in " + printable(report.kept));
+    return exit_failed;
 }
 
 }  // namespace packs

@@ -41,7 +41,8 @@ std::string cache_name(const std::string& real) {
 }
 
 bool leaves_out(pack::SaveProblemKind kind) {
-    return kind == pack::SaveProblemKind::unreadable;
+    return kind == pack::SaveProblemKind::unreadable ||
+           kind == pack::SaveProblemKind::unfinished_restore;
 }
 
 /// A directory for caches, or none where it can't be made: that costs time and nothing else.
@@ -78,6 +79,7 @@ Work add(Repository& repository, const Common& common, const SaveRequest& reques
          const std::string& real) {
     pack::SaveOptions options;
     Work work;
+    options.reads_ignore_files = !request.takes_ignored;
     options.excludes_caches = request.exclude_caches;
     options.one_file_system = request.one_file_system;
     options.threads = request.threads;
@@ -130,7 +132,8 @@ TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequ
     const auto real = real_path(request.path);
     const auto status = status_of(real);
     if (!S_ISDIR(status.st_mode))
-        throw Failure{exit_usage, printable(request.path) + " is no directory; save the one that it is in"};
+        throw Failure{exit_usage,
+                      printable(request.path) + " is no directory; save the one that it is in"};
     Snapshot snapshot;
     snapshot.id = random_uuid();
     snapshot.time = SystemClock{}.realtime().time_since_epoch().count();
@@ -178,10 +181,11 @@ int save(const Common& common, const SaveRequest& request) {
                     {"problems", snapshot.problems},
                     {"durable", !request.no_sync}});
     else if (!common.is_quiet)
-        print_line(fmt::format("snapshot {}: {} files and {} directories, {}; {} unchanged, {} added{}",
-                               bold(short_id(snapshot.id)), snapshot.files, snapshot.directories,
-                               readable(snapshot.bytes), saved.unchanged, readable(snapshot.added),
-                               request.no_sync ? "; NOT synced: a loss of power may take it" : ""));
+        print_line(
+            fmt::format("snapshot {}: {} files and {} directories, {}; {} unchanged, {} added{}",
+                        bold(short_id(snapshot.id)), snapshot.files, snapshot.directories,
+                        readable(snapshot.bytes), saved.unchanged, readable(snapshot.added),
+                        request.no_sync ? "; NOT synced: a loss of power may take it" : ""));
     if (saved.unreadable == 0) return exit_ok;
     print_error(fmt::format("{} could not be read and {} not in the snapshot", saved.unreadable,
                             saved.unreadable == 1 ? "is" : "are"));

@@ -88,6 +88,7 @@ enum class Errc : std::int32_t {
     tree_malformed,
     chunk_missing,
     target_foreign,
+    path_protected,
 };
 
 /// The thing an error is about: an object, a stream, a directory, an open, or nothing.
@@ -295,6 +296,7 @@ constexpr std::string_view explain(Errc code) noexcept {
         case Errc::chunk_missing: return "no pack has this chunk";
         case Errc::target_foreign:
             return "the directory holds what was not restored from there";
+        case Errc::path_protected: return "something lies there that must stay as it is";
     }
     return "unknown error";
 }

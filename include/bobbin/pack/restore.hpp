@@ -16,8 +16,8 @@ namespace bobbin::pack {
 /// made durable; then a journal says what is going to happen; then each name changes from what it
 /// was to what it will be at once. A restore that fails leaves the tree as it was: it takes back
 /// what it did, and where even that fails, the journal stays. After a crash the next restore, or
-/// `recover_restore`, goes on or takes back. A target that does not exist is made beside its place
-/// and gets its name last.
+/// `recover_restore`, goes on or takes back, and leaves alone what somebody has changed since. A
+/// target that does not exist is made beside its place and gets its name last.
 ///
 /// No symlink in the target is followed, and no file that is there is written: one that differs is
 /// replaced. Only what must not be wrong for other names of it is set in place: mode, owner, time
@@ -30,7 +30,8 @@ namespace bobbin::pack {
 /// @errors `target_foreign`: there is a tree that is not the caller's own; `directory_in_use`:
 ///   another restore runs there; `EXDEV`: another file system is mounted within; `ENOENT`: the
 ///   snapshot has not the path asked for; `ESTALE`: somebody changed the tree meanwhile; those of
-///   the source (`chunk_missing`, corruption) and of the file system; `tree_malformed`,
+///   `path_protected`: it would change what `keeps` names; those of the source (`chunk_missing`,
+///   corruption) and of the file system; `tree_malformed`,
 ///   `format_unknown`; `not_supported`: deeper than 4096 directories; `out_of_memory`
 /// @allocates for each directory, each file with several names and each name that changes, and up
 ///   to 32 MiB for files not made yet; nothing that depends on the size of a file
@@ -44,9 +45,12 @@ Result<void> restore(Fs fs, OpenSource&& open_source, const TreeEntry& root,
     report = {};
     return bobbin::detail::without_throwing(Operation::write, [&]() -> Result<void> {
         if (!options.dry_run) {
-            auto recovered = detail::recover_restore(fs, target);
-            if (!recovered) return recovered.error();
-            report.recovered = *recovered;
+            auto recovered =
+                detail::recover_restore(fs, target, report.recovered, report.failed_path);
+            if (!recovered) {
+                report.is_unfinished = true;
+                return recovered;
+            }
         }
         auto walking = open_source();
         if (!walking) return walking.error();
@@ -68,9 +72,14 @@ Result<void> restore(Fs fs, OpenSource&& open_source, const TreeEntry& root,
 ///   staging directory there; of the file system: the journal stays
 /// @allocates the journal
 template <TreeFileSystem Fs>
-Result<RestoreRecovery> recover_restore(Fs fs, const std::string& target) noexcept {
-    return bobbin::detail::without_throwing(Operation::recover,
-                                            [&] { return detail::recover_restore(fs, target); });
+Result<RestoreRecovered> recover_restore(Fs fs, const std::string& target) noexcept {
+    return bobbin::detail::without_throwing(Operation::recover, [&]() -> Result<RestoreRecovered> {
+        RestoreRecovered recovered;
+        std::string failed_path;
+        if (auto done = detail::recover_restore(fs, target, recovered, failed_path); !done)
+            return done.error();
+        return recovered;
+    });
 }
 
 }  // namespace bobbin::pack

@@ -30,7 +30,9 @@ struct RestoreOptions {
     /// Whether a directory that is not empty is the snapshot's own: the caller has kept device and
     /// inode of where it was saved from or restored to. Without, none is.
     std::function<bool(const NodeStatus&)> is_own{};
-    /// Names that `delete_extra` leaves, with all in them.
+    /// Paths that must stay: `delete_extra` leaves them, with all in them, and a restore that would
+    /// change or replace one fails before it changes anything. To be true of all that is below them
+    /// and of each directory above them.
     std::function<bool(std::string_view path)> keeps{};
     /// Called for each path that changes, before any does, by the calling thread.
     std::function<void(std::string_view path, RestoreAction)> tell{};
@@ -38,10 +40,18 @@ struct RestoreOptions {
 };
 
 enum class RestoreRecovery : std::uint8_t {
-    nothing,   ///< there was nothing to do
-    cleaned,   ///< nothing had been changed yet, or all; what was left of it is removed
-    finished,  ///< the tree is as the snapshot has it
-    undone,    ///< the tree is as it was before
+    nothing,     ///< there was nothing to do
+    cleaned,     ///< nothing had been changed yet, or all; what was left of it is removed
+    finished,    ///< the tree is as the snapshot has it
+    undone,      ///< the tree is as it was before
+    unreadable,  ///< its journal says nothing; what it had made and replaced is kept
+};
+
+/// What became of a restore that was stopped.
+struct RestoreRecovered {
+    RestoreRecovery what = RestoreRecovery::nothing;
+    std::uint64_t skipped = 0;  ///< names that somebody has changed since, which stay as they are
+    std::string kept{};         ///< a directory with what had no place any more; empty: nothing
 };
 
 struct RestoreReport {
@@ -57,10 +67,14 @@ struct RestoreReport {
     std::uint64_t modes_refused = 0;
     std::uint64_t times_refused = 0;
     std::uint64_t attributes_refused = 0;
-    std::uint64_t skipped = 0;  ///< names of the snapshot that a tree can't have
-    RestoreRecovery recovered = RestoreRecovery::nothing;  ///< of a restore before this one
-    /// The restore failed, and taking it back did too: the next one, or `recover_restore`, must.
+    std::uint64_t skipped = 0;   ///< names of the snapshot that a tree can't have
+    RestoreRecovered recovered;  ///< of a restore before this one
+    /// The restore failed, and taking it back did too, or recovering one before it: the next one, or
+    /// `recover_restore`, must.
     bool is_unfinished = false;
+    /// A directory with what is left of it: what could not be removed, or had no place any more in a
+    /// tree that somebody had changed meanwhile. Empty: nothing.
+    std::string kept;
     std::string failed_path;  ///< where it failed, as far as that is known
     NodeStatus root;          ///< of the target, for `is_own`
 };

@@ -27,15 +27,18 @@ enum class SaveProblemKind : std::uint8_t {
     changed_while_read,     ///< saved, but its bytes may never have been like that at one time
     attributes_unreadable,  ///< saved without its extended attributes
     rules_unreadable,       ///< of a `.bobbinignore`: all beneath was saved as if it were not there
+    unfinished_restore,     ///< left out: what a restore has staged that runs, or was stopped
 };
 
 constexpr std::string_view name_of(SaveProblemKind kind) noexcept {
-    constexpr std::string_view names[] = {"unreadable",
-                                          "vanished",
-                                          "special file",
-                                          "changed while it was read",
-                                          "extended attributes unreadable",
-                                          "ignore rules unreadable"};
+    constexpr std::string_view names[] = {
+        "unreadable",
+        "vanished",
+        "special file",
+        "changed while it was read",
+        "extended attributes unreadable",
+        "ignore rules unreadable",
+        "a restore has not ended here, its own files are left out"};
     return names[static_cast<std::size_t>(kind)];
 }
 

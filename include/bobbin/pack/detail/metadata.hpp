@@ -63,6 +63,7 @@ public:
                      const std::vector<Attribute>& attributes, RefusedMetadata& refused) {
         auto mode = entry.mode;
         bool is_changed = false;
+        bool has_capabilities = true;
         if (now.user != entry.user || now.group != entry.group) {
             auto owned = call([&] {
                 return name_ ? fs_->set_owner_at(handle_, name_, entry.user, entry.group)
@@ -70,6 +71,7 @@ public:
             });
             if (!owned && !is_refusal(owned.error())) return owned;
             is_changed = owned.has_value();
+            has_capabilities = !owned;  // which go with the owner
             if (!owned) ++refused.owners;
             if (!owned && entry.kind == EntryKind::file) mode &= ~06000U;
         }
@@ -87,12 +89,14 @@ public:
             is_changed = true;  // a mode is a part of an access control list
         }
         for (const auto& attribute : entry.attributes) {
-            if (std::ranges::find(attributes, attribute) != attributes.end()) continue;
+            const bool is_there = std::ranges::find(attributes, attribute) != attributes.end();
+            if (is_there && (has_capabilities || attribute.name != "security.capability")) continue;
             auto set = call([&] {
                 return name_ ? fs_->set_attribute_at(handle_, name_, attribute)
                              : fs_->set_attribute(handle_, attribute);
             });
-            if (!set && !is_refusal(set.error())) return set;
+            // Where it is too large; a disk that is full is told by all else.
+            if (!set && !is_refusal(set.error()) && !set.error().is_errno(ENOSPC)) return set;
             refused.attributes += set ? 0 : 1;
             is_changed = true;
         }

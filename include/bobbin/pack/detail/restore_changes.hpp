@@ -135,14 +135,17 @@ public:
             step.staged = NodeIdentity::of(*node);
         }
         if (auto synced = sync(); !synced) return synced;
+        // A journal that has its name may be durable or not; nothing has changed yet either way.
+        const auto give_up = [&](const Error& error) {
+            const auto removed = remove_journal();
+            report_.is_unfinished = !removed && !removed.error().is_errno(ENOENT);
+            return error;
+        };
         auto written =
             RestoreJournal::write(fs_, staging_.handle(), steps_, directories_, options_.sync);
-        // One that has its name may be durable or not; nothing has changed yet either way.
-        if (!written) {
-            (void)remove_journal();
-            return written;
-        }
-        RestoreExchange<Fs> exchange{fs_, directories_, staged_handle_, removed_handle_, refused_};
+        if (!written) return give_up(written.error());
+        RestoreExchange<Fs> exchange{fs_,      directories_, staged_handle_, removed_handle_,
+                                     *written, refused_};
         std::size_t at = steps_.size();
         auto done = without_throwing(Operation::rename,
                                      [&] { return exchange.forward(steps_, false, at); });
@@ -157,15 +160,21 @@ public:
             report_.is_unfinished = true;
             return done ? removed : done;
         }
+        must_keep_ = exchange.has_stranded();
         return done;
     }
-    /// Removes what is left of it, and ends all work; what can't be removed is told as unfinished.
-    void end(bool is_done) {
+    /// Removes what is left of it, and ends all work.
+    /// @param base the path of what holds the staging directory
+    void end(bool is_done, const std::string& base) {
         if (!is_done) files_.abandon();
         if (report_.failed_path.empty()) report_.failed_path = files_.failed_path();
         const auto remove = [&] { return staging_.remove(); };
-        if (!report_.is_unfinished)
-            report_.is_unfinished = !bobbin::detail::without_throwing(Operation::remove, remove);
+        if (!report_.is_unfinished) {
+            if (must_keep_)
+                report_.kept = base + '/' + staging_.keep();
+            else if (!bobbin::detail::without_throwing(Operation::remove, remove))
+                report_.kept = base + '/' + staging_.name();  // for the next one to remove
+        }
         report_.files = progress_.files;
         report_.bytes = progress_.bytes;
         report_.owners_refused = refused_.owners;
@@ -210,7 +219,8 @@ private:
             if (!made) return made;
             auto opened = call([&] { return fs_.open_directory_at(staging_.handle(), name); });
             if (!opened) return opened.error();
-            (name == staged_name ? staged_ : removed_) = directories_.add_open(*opened);
+            const auto number = directories_.add_open(*opened);
+            if (name == staged_name) staged_ = number;
             (name == staged_name ? staged_handle_ : removed_handle_) = *opened;
         }
         auto node = call([&] { return fs_.node(staged_handle_); });
@@ -294,11 +304,12 @@ private:
     RefusedMetadata refused_;
     RestoreFiles<Fs, S> files_;
     RestoreStaging<Fs> staging_;
-    DirectoryNumber staged_ = 0, removed_ = 0;
+    DirectoryNumber staged_ = 0;
     FileHandle staged_handle_ = no_file, removed_handle_ = no_file;
     MadeAs made_as_;
     std::vector<RestoreOperation> steps_;
     std::uint64_t next_number_ = 0;
+    bool must_keep_ = false;             ///< what has no place any more
     std::set<DirectoryNumber> touched_;  ///< in which names change
     std::vector<StagedDirectory> staged_directories_;
     std::vector<Link> links_;

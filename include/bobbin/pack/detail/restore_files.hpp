@@ -72,6 +72,7 @@ public:
     /// @errors of a file added before as well
     Result<void> add(FileTask task) {
         size_ += sizeof(FileTask) + task.entry.content.extents.size() * sizeof(Extent);
+        for (const auto& attribute : task.entry.attributes) size_ += attribute.value.size();
         batch_.push_back(std::move(task));
         if (batch_.size() < most_files && size_ < most_memory) return {};
         return submit();

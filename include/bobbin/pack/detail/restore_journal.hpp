@@ -29,15 +29,18 @@ enum class RestoreStep : std::uint8_t {
 /// By which something is known again, also after a crash.
 struct NodeIdentity {
     std::uint64_t inode = 0;
-    bool is_directory = false;  ///< which has no size or time that stays
+    bool is_directory = false;  ///< which has no size, and a time that may change
     std::uint64_t size = 0;
     FileTime modified;
 
     static NodeIdentity of(const NodeStatus& node) noexcept {
-        if (node.kind == NodeKind::directory) return {node.inode, true, 0, {}};
-        return {node.inode, false, node.size, node.modified};
+        const bool is_directory = node.kind == NodeKind::directory;
+        return {node.inode, is_directory, is_directory ? 0 : node.size, node.modified};
     }
-    friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
+    friend bool operator==(const NodeIdentity& a, const NodeIdentity& b) noexcept {
+        return a.inode == b.inode && a.is_directory == b.is_directory && a.size == b.size &&
+               (a.is_directory || a.modified == b.modified);
+    }
 };
 
 struct MetadataChange {
@@ -64,11 +67,13 @@ public:
     static constexpr const char* draft_name = "journal.new";
 
     /// Writes it durably under its name, unless `syncs` is false.
+    /// @returns when, by the clock of the file system
     /// @errors of the file system; there is no journal then
     /// @allocates a buffer
     template <TreeFileSystem Fs>
-    static Result<void> write(Fs& fs, FileHandle dir, const std::vector<RestoreOperation>& steps,
-                              const DirectoryHandles<Fs>& directories, bool syncs) {
+    static Result<FileTime> write(Fs& fs, FileHandle dir,
+                                  const std::vector<RestoreOperation>& steps,
+                                  const DirectoryHandles<Fs>& directories, bool syncs) {
         using bobbin::detail::uninterrupted;
         auto handle = uninterrupted([&] { return fs.create_at(dir, draft_name, 0600); });
         if (!handle) return handle.error();
@@ -94,58 +99,69 @@ public:
             put_bytes(bytes, body);
             sum(from);
             if (bytes.size() >= piece)
-                if (auto wrote = flush(); !wrote) return wrote;
+                if (auto wrote = flush(); !wrote) return wrote.error();
         }
         put_byte(bytes, 0);
         sum(bytes.size() - 1);
         bytes.resize(bytes.size() + 4);
         store_le(bytes.data() + bytes.size() - 4, crc);
-        if (auto wrote = flush(); !wrote) return wrote;
+        if (auto wrote = flush(); !wrote) return wrote.error();
+        const auto node = uninterrupted([&] { return fs.node(*handle); });
+        if (!node) return node.error();
         if (syncs)
-            if (auto synced = fs.sync(*handle); !synced) return synced;
-        if (auto closed = file.close(); !closed) return closed;
+            if (auto synced = fs.sync(*handle); !synced) return synced.error();
+        if (auto closed = file.close(); !closed) return closed.error();
         auto named = uninterrupted([&] { return fs.rename(dir, draft_name, name); });
-        if (!named || !syncs) return named;
-        return fs.sync_directory(dir);
+        if (!named) return named.error();
+        if (syncs)
+            if (auto synced = fs.sync_directory(dir); !synced) return synced.error();
+        return node->modified;
     }
 
-    /// Empty: there is none, or none that is whole. The directories are added to the table.
+    struct Found {
+        std::optional<std::vector<RestoreOperation>>
+            steps;  ///< empty: it is damaged, or of a later version
+        FileTime written;
+    };
+    /// Empty: there is none. The directories are added to the table.
     /// @param base of the tree
     /// @errors of the file system; `out_of_memory`
     /// @allocates all of it
     template <TreeFileSystem Fs>
-    static Result<std::optional<std::vector<RestoreOperation>>>
+    static Result<std::optional<Found>>
     read(Fs& fs, FileHandle dir, DirectoryHandles<Fs>& directories, DirectoryNumber base) {
-        using Steps = std::optional<std::vector<RestoreOperation>>;
-        auto handle =
-            bobbin::detail::uninterrupted([&] { return fs.open_at(dir, name, OpenMode::read); });
+        using bobbin::detail::uninterrupted;
+        auto handle = uninterrupted([&] { return fs.open_at(dir, name, OpenMode::read); });
         if (!handle) {
-            if (handle.error().is_errno(ENOENT)) return Steps{};
+            if (handle.error().is_errno(ENOENT)) return std::optional<Found>{};
             return handle.error();
         }
         const File<Fs> file{fs, *handle};
-        auto status = file.status();
-        if (!status) return status.error();
-        std::vector<std::byte> bytes(static_cast<std::size_t>(status->size.value));
+        const auto node = uninterrupted([&] { return fs.node(*handle); });
+        if (!node) return node.error();
+        std::vector<std::byte> bytes(static_cast<std::size_t>(node->size));
         auto got = file.read_at(bytes, 0);
         if (!got) return got.error();
-        if (*got != bytes.size()) return Steps{};
-        return decode(bytes, [&, known = std::map<std::string, DirectoryNumber, std::less<>>{}](
-                                 std::string_view path) mutable {
-            auto at = base;
-            for (std::size_t end = 0; end < path.size();) {
-                const auto begin = end;
-                end = path.find('/', begin) + 1;
-                const auto found = known.find(path.substr(0, end));
-                if (found != known.end()) {
-                    at = found->second;
-                    continue;
+        Found found{{}, node->modified};
+        if (*got != bytes.size()) return std::optional{std::move(found)};
+        found.steps =
+            decode(bytes, [&, known = std::map<std::string, DirectoryNumber, std::less<>>{}](
+                              std::string_view path) mutable {
+                auto at = base;
+                for (std::size_t end = 0; end < path.size();) {
+                    const auto begin = end;
+                    end = path.find('/', begin) + 1;
+                    const auto at_known = known.find(path.substr(0, end));
+                    if (at_known != known.end()) {
+                        at = at_known->second;
+                        continue;
+                    }
+                    at = directories.add(at, std::string{path.substr(begin, end - begin - 1)});
+                    known.emplace(path.substr(0, end), at);
                 }
-                at = directories.add(at, std::string{path.substr(begin, end - begin - 1)});
-                known.emplace(path.substr(0, end), at);
-            }
-            return at;
-        });
+                return at;
+            });
+        return std::optional{std::move(found)};
     }
 
 private:

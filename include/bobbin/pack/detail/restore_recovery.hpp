@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bobbin::pack::detail {
 
@@ -36,62 +37,102 @@ struct SplitPath {
     }
 };
 
-/// Ends what a restore has left in one place. The handle stays open.
+/// Ends what a restore has left in one place.
 template <TreeFileSystem Fs>
-Result<RestoreRecovery> recover_in(Fs& fs, FileHandle base, const std::string& staging_name) {
-    using bobbin::detail::uninterrupted;
-    RestoreStaging<Fs> staging{fs, base, staging_name};
-    auto opened = staging.open_existing();
-    if (!opened) return opened.error();
-    if (!*opened) return RestoreRecovery::nothing;
-    auto result = RestoreRecovery::cleaned;
-    std::optional<FileTime> time;  // that the tree's own directory has, when all is done
-    {
-        DirectoryHandles<Fs> directories{fs};
-        auto again = uninterrupted([&] { return fs.open_directory_at(base, "."); });
-        if (!again) return again.error();
-        const auto first = directories.add_open(*again);
-        auto steps = RestoreJournal::read(fs, staging.handle(), directories, first);
-        if (!steps) return steps.error();
-        if (*steps) {
-            auto staged =
-                uninterrupted([&] { return fs.open_directory_at(staging.handle(), staged_name); });
-            if (!staged) return staged.error();
-            directories.add_open(*staged);
-            auto removed =
-                uninterrupted([&] { return fs.open_directory_at(staging.handle(), removed_name); });
-            if (!removed) return removed.error();
-            directories.add_open(*removed);
-            RefusedMetadata refused;
-            RestoreExchange<Fs> exchange{fs, directories, *staged, *removed, refused};
-            std::size_t at = 0;
-            result = RestoreRecovery::finished;
-            if (auto done = exchange.forward(**steps, true, at); !done) {
-                if (!exchange.backward(**steps)) return done.error();
-                result = RestoreRecovery::undone;
-            }
-            if (auto synced = fs.sync_file_system(staging.handle()); !synced) return synced.error();
-            const auto own = std::ranges::find_if(**steps, [&](const RestoreOperation& step) {
-                return step.dir == first && step.name.empty();
-            });
-            if (own != (*steps)->end())
-                time = result == RestoreRecovery::finished ? own->metadata->wanted.modified
-                                                           : own->metadata->before.modified;
-            auto gone =
-                uninterrupted([&] { return fs.remove(staging.handle(), RestoreJournal::name); });
-            if (!gone) return gone.error();
-        }
+class RestoreRecoverer {
+public:
+    /// @param base stays open
+    /// @param path of it, for messages
+    RestoreRecoverer(Fs& fs, FileHandle base, std::string path, const std::string& staging_name,
+                     RestoreRecovered& recovered, std::string& failed_path)
+        : fs_{fs}
+        , base_{base}
+        , path_{std::move(path)}
+        , staging_{fs, base, staging_name}
+        , recovered_{recovered}
+        , failed_path_{failed_path} {}
+
+    Result<void> run() {
+        failed_path_ = path_;
+        auto opened = staging_.open_existing();
+        if (!opened) return opened.error();
+        if (!*opened) return {};
+        auto what = RestoreRecovery::cleaned;
+        if (auto ended = end_steps(what); !ended) return ended;
+        recovered_.what = std::max(recovered_.what, what);
+        // What can't be removed is in the way of nobody.
+        if (must_keep_ || !staging_.remove()) recovered_.kept = path_ + '/' + staging_.keep();
+        if (time_) (void)fs_.set_modified(base_, *time_);
+        return {};
     }
-    if (auto removed = staging.remove(); !removed) return removed.error();
-    if (time) (void)fs.set_modified(base, *time);
-    return result;
-}
+
+private:
+    template <class Call>
+    static auto call(Call&& call) noexcept {
+        return bobbin::detail::uninterrupted(call);
+    }
+
+    Result<void> end_steps(RestoreRecovery& what) {
+        DirectoryHandles<Fs> directories{fs_};
+        const auto add = [&](FileHandle in, const char* name) -> Result<FileHandle> {
+            auto opened = call([&] { return fs_.open_directory_at(in, name); });
+            if (opened) directories.add_open(*opened);
+            return opened;
+        };
+        if (auto first = add(base_, "."); !first) return first.error();
+        constexpr DirectoryNumber first = 0;
+        auto journal = RestoreJournal::read(fs_, staging_.handle(), directories, first);
+        if (!journal) return journal.error();
+        if (!*journal) return {};
+        if (!(*journal)->steps) {
+            what = RestoreRecovery::unreadable;
+            must_keep_ = true;
+            return {};
+        }
+        const auto& steps = *(*journal)->steps;
+        auto staged = add(staging_.handle(), staged_name);
+        if (!staged) return staged.error();
+        auto removed = add(staging_.handle(), removed_name);
+        if (!removed) return removed.error();
+        RefusedMetadata refused;
+        RestoreExchange<Fs> exchange{fs_,      directories,         *staged,
+                                     *removed, (*journal)->written, refused};
+        std::size_t at = 0;
+        what = RestoreRecovery::finished;
+        if (auto done = exchange.forward(steps, true, at); !done) {
+            if (at < steps.size())
+                failed_path_ = path_ + '/' + directories.path(steps[at].dir) + steps[at].name;
+            if (!exchange.backward(steps)) return done;
+            what = RestoreRecovery::undone;
+        }
+        recovered_.skipped += exchange.skipped();
+        must_keep_ = exchange.has_stranded();
+        if (auto synced = fs_.sync_file_system(staging_.handle()); !synced) return synced;
+        const auto own = std::ranges::find_if(steps, [&](const RestoreOperation& step) {
+            return step.dir == first && step.name.empty();
+        });
+        if (own != steps.end())
+            time_ = what == RestoreRecovery::finished ? own->metadata->wanted.modified
+                                                      : own->metadata->before.modified;
+        return call([&] { return fs_.remove(staging_.handle(), RestoreJournal::name); });
+    }
+
+    Fs& fs_;
+    FileHandle base_;
+    std::string path_;
+    RestoreStaging<Fs> staging_;
+    RestoreRecovered& recovered_;
+    std::string& failed_path_;
+    std::optional<FileTime> time_;  ///< that the tree's own directory has, when all is done
+    bool must_keep_ = false;
+};
 
 /// In both places where a restore into `target` may have left something.
+/// @param failed_path where it failed, if it did
 template <TreeFileSystem Fs>
-Result<RestoreRecovery> recover_restore(Fs& fs, const std::string& target) {
+Result<void> recover_restore(Fs& fs, const std::string& target, RestoreRecovered& recovered,
+                             std::string& failed_path) {
     using bobbin::detail::uninterrupted;
-    auto result = RestoreRecovery::nothing;
     const auto recover = [&](const std::string& path, const std::string& name) -> Result<void> {
         auto base = uninterrupted([&] { return fs.open_root(path.c_str(), RootMode::existing); });
         if (!base) {
@@ -100,18 +141,16 @@ Result<RestoreRecovery> recover_restore(Fs& fs, const std::string& target) {
                 if (base.error().is_errno(number)) return {};
             return base.error();
         }
-        auto recovered = recover_in(fs, *base, name);
+        auto done = RestoreRecoverer<Fs>{fs, *base, path, name, recovered, failed_path}.run();
         (void)fs.close(*base);
-        if (!recovered) return recovered.error();
-        result = std::max(result, *recovered);
-        return {};
+        return done;
     };
     if (const auto split = SplitPath::of(target))
         if (auto beside = recover(split->parent, staging_name_beside(split->name)); !beside)
-            return beside.error();
-    if (auto inside = recover(target, std::string{restore_staging_name}); !inside)
-        return inside.error();
-    return result;
+            return beside;
+    if (auto inside = recover(target, std::string{restore_staging_name}); !inside) return inside;
+    failed_path.clear();
+    return {};
 }
 
 }  // namespace bobbin::pack::detail

@@ -1,35 +1,19 @@
 #ifndef BOBBIN_PACK_DETAIL_RESTORE_STAGING_HPP
 #define BOBBIN_PACK_DETAIL_RESTORE_STAGING_HPP
 
-#include <bobbin/core/crc32c.hpp>
 #include <bobbin/fs/file.hpp>
 #include <bobbin/fs/tree.hpp>
+#include <bobbin/pack/detail/staging_name.hpp>
 
 #include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace bobbin::pack {
 
-/// The directory in which a restore makes what it puts into a tree, at the top of that tree: where
-/// the file system is the same, and the right to write is needed anyway. No save takes it.
-inline constexpr std::string_view restore_staging_name = ".bobbin-restore";
-
 namespace detail {
-
-/// What it is for a tree that is not there yet, beside it.
-/// @allocates it
-inline std::string staging_name_beside(std::string_view tree) {
-    constexpr std::size_t longest = 200;
-    std::string name{"."};
-    name += tree.substr(0, longest);
-    if (tree.size() > longest) name += "~" + std::to_string(crc32c(as_bytes(tree)));
-    name += restore_staging_name;
-    return name;
-}
 
 /// Removes all that is in a directory, and follows nothing. What is deep is moved up first, so that
 /// no more than two directories are open.
@@ -113,10 +97,12 @@ public:
     RestoreStaging& operator=(const RestoreStaging&) = delete;
     ~RestoreStaging() { close(); }
 
-    /// @errors `directory_in_use`: another restore runs here; of the file system: `EEXIST`: a
-    ///   restore has not ended here
+    /// @errors `directory_in_use`: another restore runs here; of the file system
     Result<void> make() noexcept {
         auto made = call([&] { return fs_.make_directory_at(base_, name_.c_str(), 0700); });
+        // What a restore before had left is gone by now.
+        if (!made && made.error().is_errno(EEXIST))
+            return Error{Errc::directory_in_use, Operation::lock};
         if (!made) return made;
         exists_ = true;
         auto opened = open_and_lock();
@@ -157,10 +143,27 @@ public:
         return {};
     }
 
+    /// Gives it another name, so that it is in nobody's way.
+    /// @returns the name, also where that failed
+    std::string keep() {
+        for (unsigned number = 1; exists_ && number < 1000; ++number) {
+            auto name = name_ + "-kept-" + std::to_string(number);
+            auto there = call([&] { return fs_.node_at(base_, name.c_str()); });
+            if (there || !there.error().is_errno(ENOENT)) continue;
+            const auto moved = call([&] { return fs_.rename(base_, name_.c_str(), name.c_str()); });
+            if (!moved) break;
+            exists_ = false;
+            close();
+            return name;
+        }
+        return name_;
+    }
+
     void close() noexcept {
         if (handle_ != no_file) (void)fs_.close(std::exchange(handle_, no_file));
     }
     FileHandle handle() const noexcept { return handle_; }
+    const std::string& name() const noexcept { return name_; }
     bool exists() const noexcept { return exists_; }
 
 private:

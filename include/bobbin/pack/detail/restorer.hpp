@@ -53,7 +53,7 @@ public:
         });
         here_.release();
         const bool was_staged = changes_->any();
-        changes_->end(done.has_value());
+        changes_->end(done.has_value(), base_path_);
         if (was_staged && !report_.is_unfinished) keep_time(done.has_value(), root.modified);
         if (done) tell_root();
         return done;
@@ -70,14 +70,16 @@ public:
             is_found_ = is_found_ || !is_way;
             if (is_way && entry.kind != EntryKind::directory) return Number{};
         }
-        if (levels_.size() == 1 && !is_missing_ && entry.name == restore_staging_name) {
+        if (levels_.size() == 1 && entry.name == restore_staging_name) {
             ++report_.skipped;
             return Number{};
         }
         if (auto extra = take_extra(path, entry.name); !extra) return extra.error();
         path_ = path;
         path_ += entry.name;
+        const bool is_kept = options_.keeps && options_.keeps(path_);
         if (level.is_new) {
+            if (is_kept) return failed(Error{Errc::path_protected, Operation::write});
             count(RestoreAction::create);
             return make(level.dir, entry.name, entry);
         }
@@ -87,6 +89,7 @@ public:
         if (!there) return failed(there.error());
         if (*there && (*there)->kind == NodeKind::directory && entry.kind == EntryKind::directory)
             return take_directory(entry, **there, is_way);
+        if (is_kept) return failed(Error{Errc::path_protected, Operation::write});
         if (entry.hard_link != 0 && entry.kind != EntryKind::directory)
             return take_link(level.dir, false, entry, *there);
         return take(level.dir, entry, *there);
@@ -175,11 +178,13 @@ private:
     Result<void> open(const std::string& target) {
         auto opened = call([&] { return fs_.open_root(target.c_str(), RootMode::existing); });
         std::string staging{restore_staging_name};
+        base_path_ = target;
         if (!opened) {
             auto split = SplitPath::of(target);
             if (!opened.error().is_errno(ENOENT) || !split) return opened.error();
             opened = call([&] { return fs_.open_root(split->parent.c_str(), RootMode::existing); });
             if (!opened) return opened.error();
+            base_path_ = split->parent;
             is_missing_ = true;
             missing_name_ = split->name;
             staging = staging_name_beside(split->name);
@@ -313,7 +318,7 @@ private:
             ++report_.unchanged;
             return Number{};
         }
-        if (*difference == Difference::metadata && can_stay(*there, 1)) {
+        if (*difference == Difference::metadata && can_stay(*there, entry, 1)) {
             count(RestoreAction::metadata);
             if (options_.dry_run) return Number{};
             if (auto added = changes_->add_metadata(dir, entry.name, *there, entry); !added)
@@ -327,9 +332,12 @@ private:
         return (there == NodeKind::file && entry == EntryKind::file) ||
                (there == NodeKind::symlink && entry == EntryKind::symlink);
     }
-    /// Whether its metadata may be set where it is: it can be opened, and all its names are ours.
-    static bool can_stay(const NodeStatus& there, std::uint64_t names) noexcept {
-        return there.kind == NodeKind::file && (there.mode & 0400) != 0 && there.links == names;
+    /// Whether its metadata may be set where it is: it can be opened, before and after, and all its
+    /// names are ours.
+    static bool can_stay(const NodeStatus& there, const TreeEntry& entry,
+                         std::uint64_t names) noexcept {
+        return there.kind == NodeKind::file && (there.mode & entry.mode & 0400) != 0 &&
+               there.links == names;
     }
     Result<Difference> compare(DirectoryNumber dir, const std::string& name,
                                const NodeStatus& there, const TreeEntry& entry) {
@@ -418,7 +426,7 @@ private:
                 return {};
             }
             if (*difference == Difference::metadata &&
-                can_stay(*first.there, group.members.size())) {
+                can_stay(*first.there, entry, group.members.size())) {
                 for (const auto& member : group.members)
                     count(RestoreAction::metadata, member.path);
                 if (options_.dry_run) return {};
@@ -541,6 +549,7 @@ private:
     bool is_found_ = false;           ///< its last was
     bool is_missing_ = false;         ///< the target is; the base is what is to hold it
     std::string missing_name_;
+    std::string base_path_;
     FileHandle base_handle_ = no_file;
     DirectoryNumber base_ = 0;
     NodeStatus base_before_;

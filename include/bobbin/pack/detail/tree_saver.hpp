@@ -3,6 +3,7 @@
 
 #include <bobbin/pack/detail/entry_saver.hpp>
 #include <bobbin/pack/detail/save_tasks.hpp>
+#include <bobbin/pack/detail/staging_name.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -333,6 +334,10 @@ private:
             auto& listed = frame.names[i];
             if (listed.kind == NodeKind::unknown && !find_kind(worker, frame, listed)) continue;
             const bool is_directory = listed.kind == NodeKind::directory;
+            if (is_directory && is_staging_name(listed.name)) {
+                worker.entries.tell(frame, listed.name, SaveProblemKind::unfinished_restore);
+                continue;
+            }
             if (frame.has_rules && worker.ignored.is_ignored(listed.name, is_directory)) continue;
             SaveSlot slot;
             slot.name = static_cast<std::uint32_t>(i);
