@@ -2,6 +2,7 @@
 #define BOBBIN_PACK_PRUNE_HPP
 
 #include <bobbin/pack/live_chunks.hpp>
+#include <bobbin/pack/pack_source.hpp>
 #include <bobbin/pack/pack_view.hpp>
 
 #include <algorithm>
@@ -25,8 +26,8 @@ struct PruneReport {
     std::uint64_t removed = 0;          ///< of which nothing was needed
     std::uint64_t rewritten = 0;        ///< of which something was
     Bytes before;                       ///< of the files
-    Bytes dead;                         ///< that nothing needs, stored
-    Bytes freed;                        ///< of packs that went, without what was written anew
+    Bytes dead;                         ///< that nothing needs, or another pack has, stored
+    Bytes freed;                        ///< of packs that went, less what was written anew
     std::vector<PackProblem> problems;  ///< packs that were left as they are, as they can't be read
 };
 
@@ -40,6 +41,7 @@ struct Rewrite {
 struct PrunePlan {
     PruneReport report;
     std::vector<ObjectId> remove;
+    Bytes removed;                 ///< of the files of `remove`
     std::vector<Rewrite> rewrite;  ///< in the order of their numbers
 };
 
@@ -65,41 +67,52 @@ public:
                 report.problems.push_back({row.id, pack.error()});
                 continue;
             }
-            const auto [stored, dead] = count(*pack);
-            report.dead += Bytes{dead};
-            if (dead == stored)
+            const auto found = count(*pack);
+            report.dead += Bytes{found.dead};
+            if (!found.is_needed) {
                 plan.remove.push_back(row.id);
-            else if (dead * 100 > stored * options_.dead_percent)
+                plan.removed += row.size;
+            } else if (found.dead * 100 > found.stored * options_.dead_percent) {
                 plan.rewrite.push_back({row.id, row.size});
-            else if (row.size.value < options_.pack_size.value / 4)
+                report.freed += Bytes{found.dead};
+            } else if (row.size.value < options_.pack_size.value / 4) {
                 small.push_back({row.id, row.size});
-            if (dead == stored) report.freed += row.size;
+            }
         }
         if (small.size() >= options_.small_packs && small.size() > 1)
             plan.rewrite.insert(plan.rewrite.end(), small.begin(), small.end());
         std::ranges::sort(plan.rewrite, {}, &Rewrite::pack);
+        report.freed += plan.removed;
         report.removed = plan.remove.size();
         report.rewritten = plan.rewrite.size();
         return plan;
     }
 
 private:
-    /// Stored bytes, all and dead ones; of a record that is in part alive, by its raw bytes. A chunk
-    /// that an earlier pack keeps is dead here.
-    std::pair<std::uint64_t, std::uint64_t> count(const typename View::Reader& pack) {
+    struct Count {
+        bool is_needed = false;  ///< one of its chunks is alive
+        std::uint64_t stored = 0;
+        std::uint64_t dead = 0;
+    };
+
+    /// Stored bytes; of a record that is in part alive, by its raw bytes. A chunk that an earlier pack
+    /// has counts as dead here, and is still needed: nobody has read the other copy.
+    Count count(const typename View::Reader& pack) {
+        Count found;
         std::vector<std::uint64_t> needed(pack.index().records().size());
         for (std::size_t n = 0; n < pack.chunks(); ++n) {
             const auto chunk = pack.chunk(n);
-            if (live_.contains(chunk.key) && kept_.insert(chunk.key).second)
+            if (!live_.contains(chunk.key)) continue;
+            found.is_needed = true;
+            if (kept_.insert(chunk.key).second)
                 needed[static_cast<std::size_t>(chunk.place.record)] += chunk.place.length;
         }
-        std::uint64_t stored = 0, dead = 0;
         for (std::size_t n = 0; n < needed.size(); ++n) {
             const auto& shape = pack.index().records()[n].shape;
-            stored += shape.stored;
-            dead += shape.stored - shape.stored * needed[n] / shape.raw;
+            found.stored += shape.stored;
+            found.dead += shape.stored - shape.stored * needed[n] / shape.raw;
         }
-        return {stored, dead};
+        return found;
     }
 
     const View& view_;
@@ -125,18 +138,21 @@ public:
         if (!plan) return plan.error();
         report_ = std::move(plan->report);
         remove_ = std::move(plan->remove);
+        for (const auto& rewrite : plan->rewrite) going_.insert(rewrite.pack.value);
         if (auto removed = remove(exclude); !removed) return removed.error();
+        auto gone = plan->removed;
         for (const auto& [pack, size] : plan->rewrite) {
             auto copied = copy(pack);
             if (!copied) return copied.error();
             if (!*copied) continue;
             remove_.push_back(pack);
-            report_.freed += size;
+            gone += size;
             // So that the disk needs room for no more than a pack or two.
             if (copied_.value >= options_.pack_size.value)
                 if (auto moved = move(exclude); !moved) return moved.error();
         }
         if (auto moved = move(exclude); !moved) return moved.error();
+        report_.freed = gone - written_;
         return std::move(report_);
     }
 
@@ -165,8 +181,18 @@ private:
                              : packs_.add_group(*chunks, *raw);
             if (!added) return added.error();
             copied_ += Bytes{stored.size()};
+            written_ += Bytes{stored.size()};
         }
         return true;
+    }
+
+    /// Whether a pack that stays has the chunk, whole.
+    bool has_good_copy(const typename View::Key& key) {
+        return packs_.view().chunks().find_copy(key, [&](const PackedChunk& copy) {
+            if (going_.contains(copy.pack.value)) return false;
+            if (!others_) others_.emplace(packs_.view());
+            return others_->read({copy.pack, 0, 0, key}).has_value();
+        });
     }
 
     bool pass_over(ObjectId id, const Error& error) {
@@ -174,14 +200,14 @@ private:
         return false;
     }
 
-    /// Those of a record that are alive and nobody has copied.
+    /// Those of a record that are alive, and that nobody has copied and no pack that stays has.
     Result<std::vector<Chunk>> claim(const RecordHead& head) {
         std::vector<Chunk> chunks;
         std::optional<Error> failed;
         head.for_each([&](const ChunkEntry& entry) {
             Chunk chunk{{}, entry.length};
             std::ranges::copy(entry.key, chunk.key.begin());
-            if (failed || !live_.contains(chunk.key)) return;
+            if (failed || !live_.contains(chunk.key) || has_good_copy(chunk.key)) return;
             auto is_mine = packs_.claim_copy(chunk.key);
             if (!is_mine)
                 failed = is_mine.error();
@@ -218,16 +244,19 @@ private:
         if (remove_.empty()) return {};
         auto nobody_reads = exclude();
         if (!nobody_reads) return nobody_reads.error();
-        auto removed = packs_.remove(std::exchange(remove_, {}));
-        return removed;
+        others_.reset();
+        return packs_.remove(std::exchange(remove_, {}));
     }
 
     Packs& packs_;
     const LiveChunks& live_;
     PruneOptions options_;
     PruneReport report_;
-    std::vector<ObjectId> remove_;  ///< once what was copied is safe
-    Bytes copied_;
+    std::vector<ObjectId> remove_;             ///< once what was copied is safe
+    std::unordered_set<std::uint64_t> going_;  ///< packs whose copies are not to be relied on
+    std::optional<PackSource<View>> others_;
+    Bytes copied_;   ///< that is not safe yet
+    Bytes written_;  ///< all of it
 };
 
 }  // namespace detail
