@@ -5,6 +5,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace packs {
 
 using namespace bobbin;
@@ -16,10 +19,11 @@ pack::LiveChunks live_chunks(Repository& repository, const std::vector<Snapshot>
     auto source = repository.source();
     for (const auto& snapshot : snapshots)
         if (auto added = live.add(source, snapshot.root); !added)
-            throw Failure{exit_damaged,
-                          fmt::format("snapshot {} can't be read: {}; what it needs is not known, so nothing "
-                                      "was removed: `bobbin-pack repair` it, or delete it",
-                                      short_id(snapshot.id), describe(added.error()))};
+            throw Failure{
+                exit_damaged,
+                fmt::format("snapshot {} can't be read: {}; what it needs is not known, so nothing "
+                            "was removed: `bobbin-pack repair` it, or delete it",
+                            short_id(snapshot.id), describe(added.error()))};
     return live;
 }
 
@@ -30,7 +34,8 @@ int delete_snapshots(const Common& common, const std::vector<std::string>& refer
     std::vector<Snapshot> snapshots;
     for (const auto& reference : references) {
         if (reference == "latest")
-            throw Failure{exit_usage, "delete takes ids, not 'latest', which is another one afterwards"};
+            throw Failure{exit_usage,
+                          "delete takes ids, not 'latest', which is another one afterwards"};
         snapshots.push_back(repository.snapshot(reference));
     }
     repository.forget(snapshots);
@@ -39,7 +44,8 @@ int delete_snapshots(const Common& common, const std::vector<std::string>& refer
         for (const auto& snapshot : snapshots) json.push_back(long_id(snapshot.id));
         print_json({{"deleted", std::move(json)}});
     } else if (!common.is_quiet) {
-        for (const auto& snapshot : snapshots) print_line("deleted snapshot " + short_id(snapshot.id));
+        for (const auto& snapshot : snapshots)
+            print_line("deleted snapshot " + short_id(snapshot.id));
         print_line("`bobbin-pack prune` gives its room back");
     }
     return exit_ok;
@@ -52,8 +58,11 @@ int prune(const Common& common, const PruneRequest& request) {
     auto snapshots = repository.snapshots();
     std::vector<Snapshot> kept, gone;
     if (request.has_rules()) {
-        const auto stays = choose_kept(snapshots, {request.last, request.hourly, request.daily, request.weekly,
-                                                   request.monthly, request.yearly, request.tags});
+        const auto stays =
+            choose_kept(snapshots, {request.last, request.hourly, request.daily, request.weekly,
+                                    request.monthly, request.yearly, request.tags});
+        if (!snapshots.empty() && std::ranges::none_of(stays, std::identity{}))
+            throw Failure{exit_usage, "these rules keep no snapshot at all: nothing was deleted"};
         for (std::size_t n = 0; n < snapshots.size(); ++n)
             (stays[n] ? kept : gone).push_back(std::move(snapshots[n]));
     } else {
@@ -66,10 +75,9 @@ int prune(const Common& common, const PruneRequest& request) {
     pack::PruneOptions options;
     options.dead_percent = request.dead_percent;
     const Progress line{common, [] { return std::string{"removing what nothing needs"}; }};
-    auto report = request.is_dry
-                      ? pack::plan_prune(repository.view(), live, options)
-                      : pack::prune(repository.packs(), live, options,
-                                    [&] { return repository.exclude_readers(); });
+    auto report = request.is_dry ? pack::plan_prune(repository.view(), live, options)
+                                 : pack::prune(repository.packs(), live, options,
+                                               [&] { return repository.exclude_readers(); });
     if (!report) throw repository.failure(report.error(), "pruning");
     if (common.is_json) {
         auto ids = Json::array();
@@ -86,16 +94,17 @@ int prune(const Common& common, const PruneRequest& request) {
                     {"packs_unreadable", report->problems.size()}});
     } else {
         for (const auto& snapshot : gone)
-            print_line(fmt::format("{} snapshot {}  {}  {}", request.is_dry ? "would delete" : "deleted",
-                                   short_id(snapshot.id), local_time(snapshot.time), printable(snapshot.path)));
-        print_line(fmt::format("{} snapshots stay; of {} in {} packs, {} {} dead: {} packs {}, {} {} anew",
-                               kept.size(), readable(report->before), report->packs, readable(report->dead),
-                               request.is_dry ? "is" : "was", report->removed,
-                               request.is_dry ? "would go" : "removed", report->rewritten,
-                               request.is_dry ? "would be written" : "written"));
+            print_line(fmt::format(
+                "{} snapshot {}  {}  {}", request.is_dry ? "would delete" : "deleted",
+                short_id(snapshot.id), local_time(snapshot.time), printable(snapshot.path)));
+        print_line(fmt::format(
+            "{} snapshots stay; of {} in {} packs, {} {} dead: {} packs {}, {} {} anew",
+            kept.size(), readable(report->before), report->packs, readable(report->dead),
+            request.is_dry ? "is" : "was", report->removed, request.is_dry ? "would go" : "removed",
+            report->rewritten, request.is_dry ? "would be written" : "written"));
         for (const auto& [pack, error] : report->problems)
-            print_error(fmt::format("pack {} is left as it is: {}", std::string_view{ObjectName{pack}},
-                                    describe(error)));
+            print_error(fmt::format("pack {} is left as it is: {}",
+                                    std::string_view{ObjectName{pack}}, describe(error)));
     }
     return report->problems.empty() ? exit_ok : exit_damaged;
 }

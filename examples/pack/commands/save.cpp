@@ -40,8 +40,11 @@ std::string cache_name(const std::string& real) {
     return "files-" + hex(Sha256::of(as_bytes(real))).substr(0, 16);
 }
 
-bool leaves_out(pack::SaveProblemKind kind) {
+/// Whether something is missing that was there and is no device or the like.
+bool is_incomplete(pack::SaveProblemKind kind) {
     return kind == pack::SaveProblemKind::unreadable ||
+           kind == pack::SaveProblemKind::attributes_unreadable ||
+           kind == pack::SaveProblemKind::rules_unreadable ||
            kind == pack::SaveProblemKind::unfinished_restore;
 }
 
@@ -93,7 +96,7 @@ Work add(Repository& repository, const Common& common, const SaveRequest& reques
     const auto store = status_of(repository.path());
     options.left_out.push_back({store.st_dev, store.st_ino});
     options.on_problem = [&](const pack::SaveProblem& problem) {
-        work.unreadable += leaves_out(problem.kind) ? 1 : 0;
+        work.unreadable += is_incomplete(problem.kind) ? 1 : 0;
         const auto why = problem.error.code == 0 ? std::string{} : ": " + describe(problem.error);
         print_error(fmt::format("{}: {}{}", printable(problem.path.empty() ? real : problem.path),
                                 name_of(problem.kind), why));
@@ -160,6 +163,7 @@ Bytes add_tree(Repository& repository, const Common& common, const std::string& 
     SaveRequest request;
     request.path = path;
     request.reads_all = true;
+    request.takes_ignored = true;
     auto work = add(repository, common, request, real_path(path));
     if (auto safe = repository.packs().commit(); !safe)
         throw repository.failure(safe.error(), "adding what " + printable(path) + " has");
@@ -169,6 +173,10 @@ Bytes add_tree(Repository& repository, const Common& common, const std::string& 
 int save(const Common& common, const SaveRequest& request) {
     SyncedOnRequest<NoOp<PosixFile>>::syncs = !request.no_sync;
     Repository repository{common.store, Repository::For::writing, common.wait};
+    if (repository.lost_unsynced() != 0)
+        print_error(fmt::format("a loss of power took {} chunks of earlier saves with --no-sync; "
+                                "`bobbin-pack verify` tells which snapshots miss them",
+                                repository.lost_unsynced()));
     const auto saved = save_tree(repository, common, request);
     const auto& snapshot = saved.snapshot;
     if (common.is_json)
@@ -187,8 +195,8 @@ int save(const Common& common, const SaveRequest& request) {
                         readable(snapshot.bytes), saved.unchanged, readable(snapshot.added),
                         request.no_sync ? "; NOT synced: a loss of power may take it" : ""));
     if (saved.unreadable == 0) return exit_ok;
-    print_error(fmt::format("{} could not be read and {} not in the snapshot", saved.unreadable,
-                            saved.unreadable == 1 ? "is" : "are"));
+    print_error(
+        fmt::format("{} of the above could not be read, or not all of it", saved.unreadable));
     return exit_incomplete;
 }
 

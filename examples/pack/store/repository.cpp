@@ -1,5 +1,9 @@
 #include "store/repository.hpp"
 
+#include "store/unsynced.hpp"
+
+#include <bobbin/pack/repair.hpp>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -17,9 +21,9 @@ using namespace bobbin;
 
 namespace {
 
-constexpr auto tree_schema = schema_steps(
-    "trees", {"create table tree (device integer not null, inode integer not null,"
-              " primary key (device, inode)) strict, without rowid"});
+constexpr auto tree_schema =
+    schema_steps("trees", {"create table tree (device integer not null, inode integer not null,"
+                           " primary key (device, inode)) strict, without rowid"});
 
 SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
     SqliteOptions options;
@@ -27,7 +31,7 @@ SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds 
     options.read_only = read_only;
     options.mode = SqliteMode::shared;
     options.busy_timeout = std::max(wait, std::chrono::milliseconds{1000});
-    options.schema = {pack::SnapshotRows::schema, tree_schema};
+    options.schema = {pack::SnapshotRows::schema, tree_schema, Unsynced::schema};
     return options;
 }
 
@@ -107,16 +111,20 @@ void Repository::create(const std::string& path) {
         throw Failure{exit_failed, describe(Error::system(errno, Operation::create), path)};
     const auto catalog = path + "/catalog.db";
     struct stat status {};
-    if (::stat(catalog.c_str(), &status) == 0)
-        throw Failure{exit_failed, path + " is a store already"};
+    const bool was_begun = ::stat(catalog.c_str(), &status) == 0;
     auto place = PosixDirectory::open(path);
     if (!place) throw Failure{exit_failed, describe(place.error(), path)};
     auto names = place->list();
     if (!names) throw Failure{exit_failed, describe(names.error(), path)};
-    if (!names->empty())
-        throw Failure{exit_failed, path + " is not empty: a store is made in a directory of its own"};
+    if (!was_begun && !names->empty())
+        throw Failure{exit_failed,
+                      path + " is not empty: a store is made in a directory of its own"};
     auto store = SqliteStore::open(catalog, options_of(true, false, {}));
     if (!store) throw Failure{exit_failed, SqliteStore::describe(store.error(), catalog)};
+    // The stream of packs is what is made last.
+    auto streams = store->streams();
+    if (!streams) throw Failure{exit_failed, store->describe(streams.error())};
+    if (!streams->empty()) throw Failure{exit_failed, path + " is a store already"};
     Packs::Committer committer{*store};
     pack::PackStoreOptions options;
     options.create = true;
@@ -134,41 +142,81 @@ Repository::Repository(const std::string& path, For what, std::chrono::milliseco
     const bool reads = what == For::reading;
     struct stat status {};
     if (::stat(catalog.c_str(), &status) != 0)
-        throw Failure{exit_failed, "there is no store in " + path + "; bobbin-pack --store " + path +
-                                       " init makes one"};
-    // A store on a file system that is mounted read-only has no deletions either.
+        throw Failure{exit_failed, "there is no store in " + path + "; bobbin-pack --store " +
+                                       path + " init makes one"};
+    // Only a writer deletes, and there is one at a time: it needs no lock against itself.
     const auto lock_path = path + "/readers.lock";
-    const int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
+    int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    // Where nothing can be written others may, by another way.
+    if (fd < 0 && reads && (errno == EROFS || errno == EACCES))
+        fd = ::open(lock_path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
         parts_->readers.emplace(fd);
-        if (auto locked = lock(fd, LOCK_SH, wait); !locked) throw failure(locked.error());
-    } else if (errno != EROFS && errno != EACCES) {
+    else if (!reads || (errno != ENOENT && errno != EACCES))
         throw failure(Error::system(errno, Operation::open), lock_path);
-    }
+    if (fd >= 0 && reads)
+        if (auto locked = lock(fd, LOCK_SH, wait); !locked) throw failure(locked.error());
     auto store = with_patience(
         wait, [&] { return SqliteStore::open(catalog, options_of(false, reads, wait)); });
-    if (!store) throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
+    if (!store)
+        throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
     parts_->store.emplace(std::move(*store));
-    if (reads) {
-        auto view = Packs::open_read_only(path + "/packs", *parts_->store);
-        if (!view) throw failure(view.error());
-        parts_->view.emplace(std::move(*view));
-        return;
-    }
+    if (reads) return;
     parts_->committer.emplace(*parts_->store);
-    auto packs = with_patience(
-        wait, [&] { return Packs::open(path + "/packs", *parts_->committer); });
+    auto packs =
+        with_patience(wait, [&] { return Packs::open(path + "/packs", *parts_->committer); });
     if (!packs) throw failure(packs.error());
     parts_->packs.emplace(std::move(*packs));
     parts_->threads.emplace(run_all(*parts_->committer, parts_->packs->syncer()));
+    if (SyncedOnRequest<NoOp<PosixFile>>::syncs)
+        settle_unsynced();
+    else
+        note_unsynced();
+}
+
+void Repository::note_unsynced() {
+    const auto packs = view().packs();
+    const auto last = packs.empty() ? ObjectId{} : packs.back().id;
+    auto noted =
+        parts_->committer->run([&](SqliteTransaction& tx) { return Unsynced::note(tx, last); });
+    if (!noted) throw failure(noted.error(), "noting that nothing is synced");
+}
+
+void Repository::settle_unsynced() {
+    const auto unsynced = Unsynced::read(store());
+    if (!unsynced) throw failure(unsynced.error());
+    if (!*unsynced) return;
+    if ((*unsynced)->is_of_now()) {
+        const Descriptor packs{
+            ::open((path_ + "/packs").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        if (packs.get() < 0 || ::syncfs(packs.get()) != 0)
+            throw failure(Error::system(errno, Operation::sync), "syncing what --no-sync has left");
+    } else {
+        pack::VerifyOptions options;
+        options.after = (*unsynced)->after;
+        auto found = pack::verify_packs(view(), options);
+        if (!found) throw failure(found.error(), "reading what --no-sync has left");
+        auto mended = pack::repair(packs(), *found, [&] { return exclude_readers(); });
+        if (!mended) throw failure(mended.error(), "mending what --no-sync has left");
+        lost_unsynced_ = mended->lost;
+    }
+    auto cleared =
+        parts_->committer->run([](SqliteTransaction& tx) { return Unsynced::clear(tx); });
+    if (!cleared) throw failure(cleared.error());
 }
 
 Repository::~Repository() {
     if (parts_->committer) (void)parts_->committer->drain(std::chrono::seconds{10});
 }
 
-const View& Repository::view() const noexcept {
-    return parts_->view ? *parts_->view : parts_->packs->view();
+const View& Repository::view() {
+    if (parts_->packs) return parts_->packs->view();
+    if (!parts_->view) {
+        auto view = Packs::open_read_only(path_ + "/packs", *parts_->store);
+        if (!view) throw failure(view.error());
+        parts_->view.emplace(std::move(*view));
+    }
+    return *parts_->view;
 }
 Packs& Repository::packs() noexcept { return *parts_->packs; }
 SqliteStore& Repository::store() noexcept { return *parts_->store; }
@@ -190,19 +238,19 @@ Snapshot Repository::snapshot(std::string_view reference) {
                            return std::isxdigit(c) != 0;
                        });
     if (!is_id)
-        throw Failure{exit_usage, "'" + std::string{reference} +
-                                      "' is no snapshot: give 'latest', or 4 or more digits of an id "
-                                      "as `bobbin-pack list` prints it"};
+        throw Failure{exit_usage,
+                      "'" + std::string{reference} +
+                          "' is no snapshot: give 'latest', or 4 or more digits of an id "
+                          "as `bobbin-pack list` prints it"};
     std::string wanted{reference};
-    std::ranges::transform(wanted, wanted.begin(), [](unsigned char c) {
-        return static_cast<char>(std::tolower(c));
-    });
+    std::ranges::transform(wanted, wanted.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     std::optional<Snapshot> found;
     for (auto& snapshot : all) {
         if (!long_id(snapshot.id).starts_with(wanted)) continue;
         if (found)
-            throw Failure{exit_usage, "more than one snapshot begins with '" + wanted +
-                                          "'; give more digits"};
+            throw Failure{exit_usage,
+                          "more than one snapshot begins with '" + wanted + "'; give more digits"};
         found = std::move(snapshot);
     }
     if (!found)
@@ -214,7 +262,8 @@ Snapshot Repository::snapshot(std::string_view reference) {
 void Repository::forget(const std::vector<Snapshot>& snapshots) {
     auto done = parts_->committer->run([&](SqliteTransaction& tx) -> Result<void> {
         for (const auto& snapshot : snapshots)
-            if (auto removed = pack::SnapshotRows::remove(tx, snapshot.id); !removed) return removed;
+            if (auto removed = pack::SnapshotRows::remove(tx, snapshot.id); !removed)
+                return removed;
         return {};
     });
     if (!done) throw failure(done.error(), "deleting snapshots");
@@ -234,7 +283,8 @@ bool Repository::knows_tree(std::uint64_t device, std::uint64_t inode) {
     if (!reader) throw failure(reader.error());
     auto statement = reader->statement("select 1 from tree where device = ?1 and inode = ?2");
     if (!statement) throw failure(statement.error());
-    auto bound = statement->bind(static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
+    auto bound =
+        statement->bind(static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
     if (!bound) throw failure(bound.error());
     auto row = statement->step();
     if (!row) throw failure(row.error());
@@ -242,18 +292,13 @@ bool Repository::knows_tree(std::uint64_t device, std::uint64_t inode) {
 }
 
 Repository::Exclusion::~Exclusion() {
-    if (fd_ >= 0) (void)::flock(fd_, LOCK_SH);
+    if (fd_ >= 0) (void)::flock(fd_, LOCK_UN);
 }
 
 Result<Repository::Exclusion> Repository::exclude_readers() {
-    // Its own shared lock becomes the exclusive one; while it waits it has neither, and nobody else
-    // can delete: that takes the lock of writers.
-    const int fd = parts_->readers ? parts_->readers->get() : -1;
-    if (fd < 0) return Error::system(EROFS, Operation::lock);
-    if (auto locked = lock(fd, LOCK_EX, std::max(wait_, std::chrono::milliseconds{1000})); !locked) {
-        (void)::flock(fd, LOCK_SH);
+    const int fd = parts_->readers->get();
+    if (auto locked = lock(fd, LOCK_EX, std::max(wait_, std::chrono::milliseconds{1000})); !locked)
         return locked.error();
-    }
     return Exclusion{fd};
 }
 
@@ -262,8 +307,10 @@ Failure Repository::failure(const Error& error, const std::string& doing) {
                           ? parts_->store->describe(error)
                           : describe(error, path_);
     auto advice = std::string{};
-    if (error.kind() == ErrorKind::locked) advice = "; another bobbin-pack uses the store: --wait waits for it";
-    if (error.kind() == ErrorKind::no_space) advice = "; nothing of it was saved: make room, and do it again";
+    if (error.kind() == ErrorKind::locked)
+        advice = "; another bobbin-pack uses the store: --wait waits for it";
+    if (error.kind() == ErrorKind::no_space)
+        advice = "; nothing of it was saved: make room, and do it again";
     if (code_of(error) == exit_damaged) advice = "; `bobbin-pack verify` tells what is damaged";
     return Failure{code_of(error), (doing.empty() ? "" : doing + ": ") + text + advice};
 }

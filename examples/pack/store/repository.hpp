@@ -21,10 +21,10 @@
 
 namespace packs {
 
-using Packs = bobbin::pack::PackStore<SyncedOnRequest<bobbin::NoOp<bobbin::PosixFile>>,
-                                      bobbin::Sha256,
-                                      bobbin::Codecs<bobbin::Lz4, bobbin::NoCodec, bobbin::Zstd>,
-                                      bobbin::SqliteStore, bobbin::pack::SnapshotRows>;
+using Packs =
+    bobbin::pack::PackStore<SyncedOnRequest<bobbin::NoOp<bobbin::PosixFile>>, bobbin::Sha256,
+                            bobbin::Codecs<bobbin::Lz4, bobbin::NoCodec, bobbin::Zstd>,
+                            bobbin::SqliteStore, bobbin::pack::SnapshotRows>;
 using View = Packs::View;
 using Source = Packs::Source;
 using bobbin::pack::Snapshot;
@@ -51,8 +51,9 @@ public:
     Repository(const Repository&) = delete;
     Repository& operator=(const Repository&) = delete;
 
-    const View& view() const noexcept;
-    Source source() const noexcept { return Source{view()}; }
+    /// The first call lists the packs of one that is open for reading.
+    const View& view();
+    Source source() { return Source{view()}; }
     Packs& packs() noexcept;  ///< only of one that is open for writing
     bobbin::SqliteStore& store() noexcept;
 
@@ -80,14 +81,20 @@ public:
 
     const std::string& path() const noexcept { return path_; }
     std::string cache_path() const { return path_ + "/cache"; }
+    /// Chunks that a loss of power took after a save with `--no-sync`, found when this was opened.
+    std::uint64_t lost_unsynced() const noexcept { return lost_unsynced_; }
 
     /// An error of this store, in words.
     Failure failure(const bobbin::Error& error, const std::string& doing = {});
 
 private:
+    void note_unsynced();
+    void settle_unsynced();
+
     struct Parts;
     std::string path_;
     std::chrono::milliseconds wait_;
+    std::uint64_t lost_unsynced_ = 0;
     std::unique_ptr<Parts> parts_;
 };
 

@@ -20,6 +20,7 @@ namespace bobbin::pack {
 struct VerifyOptions {
     unsigned percent = 100;  ///< of the packs whose bytes are read; indexes all are
     std::uint64_t seed = 0;  ///< which these are
+    ObjectId after{};        ///< bytes of packs with higher numbers only
     /// Called now and then with what has been read of what there is, bytes.
     std::function<void(Bytes /*read*/, Bytes /*all*/)> progress{};
 };
@@ -59,7 +60,7 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
         for (const auto& row : view.packs()) all += row.size;
         const auto is_chosen = [&](ObjectId id) {
             std::uint64_t hash = (id.value ^ options.seed) * 0x9E3779B97F4A7C15u;
-            return (hash >> 32) % 100 < options.percent;
+            return id > options.after && (hash >> 32) % 100 < options.percent;
         };
         Bytes done;
         for (const auto& row : view.packs()) {

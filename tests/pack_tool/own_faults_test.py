@@ -1,0 +1,144 @@
+"""What reviews of bobbin-pack have found: each fault was here once."""
+import fcntl
+import os
+import shutil
+import sqlite3
+import subprocess
+import time
+
+import harness
+
+
+class OwnFaults(harness.StoreCase):
+    def test_a_restore_leaves_its_own_store_alone(self):
+        inside = self.tree / "backups" / "store"
+        self.write("a", "1")
+        self.pack("save", self.tree)
+        first = self.json("list")[0]["id"]
+        shutil.move(self.store, self.place / "moved")
+        inside.parent.mkdir()
+        shutil.move(self.place / "moved", inside)
+        self.pack("restore", first, "--delete", "--no-save", store=inside)
+        self.pack("cat", first, "a", store=inside)
+        self.pack("restore", first, "--to", inside, "--force", "--delete", store=inside, code=2)
+        self.pack("restore", first, "--to", inside / "packs", "--force", store=inside, code=2)
+        self.pack("verify", store=inside)
+
+    def test_a_file_does_not_take_the_place_of_the_store(self):
+        self.write("backups", "a file once")
+        self.pack("save", self.tree)
+        first = self.json("list")[0]["id"]
+        (self.tree / "backups").unlink()
+        (self.tree / "backups").mkdir()
+        inside = self.tree / "backups" / "store"
+        shutil.move(self.store, inside)
+        self.pack("restore", first, store=inside, code=1)
+        self.assertIn("the store itself lies there", self.errors)
+        self.pack("verify", store=inside)
+
+    def test_what_is_ignored_is_saved_before_a_restore_deletes_it(self):
+        self.write(".bobbinignore", "*.env\n")
+        self.write("a", "1")
+        snapshot = self.save()
+        self.write("secret.env", "only here")
+        self.pack("restore", snapshot, "--delete")
+        self.assertFalse((self.tree / "secret.env").exists())
+        [saved] = [s for s in self.json("list") if "before-restore" in s["tags"]]
+        self.assertEqual(self.pack("cat", saved["id"], "secret.env"), b"only here")
+
+    def test_what_a_restore_has_staged_is_not_saved(self):
+        self.write("a", "1")
+        self.write("sub/.bobbin-restore/new/0", "half")
+        self.write(".other.bobbin-restore/new/0", "half")
+        self.write(".bobbin-restore-kept-1/old/0", "somebody's")
+        snapshot = self.save(code=3)
+        names = self.pack("ls", "--recursive", snapshot).decode()
+        self.assertNotIn("new", names)
+        self.assertIn(".bobbin-restore-kept-1/old/0", names)
+
+    def test_a_small_file_beside_a_large_one_survives_pruning(self):
+        self.write("zeros", bytes(100_000))
+        self.write("small", "8 bytes!")
+        self.save()
+        (self.tree / "zeros").unlink()
+        self.save()
+        self.pack("prune", "--keep-last", "1")
+        self.pack("verify")
+        self.assertEqual(self.pack("cat", "latest", "small"), b"8 bytes!")
+
+    def test_a_save_that_waits_stops_no_prune(self):
+        self.write("a", "1")
+        self.save()
+        with open(self.store / "packs" / "bobbin-lock", "rb") as writer:
+            fcntl.flock(writer, fcntl.LOCK_EX)
+            waits = subprocess.Popen([harness.PROGRAM, "--store", self.store, "--wait", "60", "save", self.tree],
+                                     stdout=subprocess.DEVNULL)
+            time.sleep(0.5)
+            with open(self.store / "readers.lock", "rb") as readers:
+                fcntl.flock(readers, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.assertEqual(waits.wait(60), 0)
+
+    def rows(self, sql):
+        catalog = sqlite3.connect(self.store / "catalog.db", isolation_level=None)
+        try:
+            return catalog.execute(sql).fetchall()
+        finally:
+            catalog.close()
+
+    def test_a_synced_save_syncs_what_it_rests_on(self):
+        self.write("a", os.urandom(100_000))
+        self.pack("save", "--no-sync", self.tree)
+        self.assertEqual(len(self.rows("select 1 from unsynced")), 1)
+        self.pack("save", self.tree)
+        self.assertEqual(self.rows("select 1 from unsynced"), [])
+
+    def test_what_a_loss_of_power_took_is_saved_again(self):
+        self.write("kept", os.urandom(100_000))
+        self.save()
+        [before] = self.packs()
+        content = os.urandom(100_000)
+        self.write("a", content)
+        self.pack("save", "--no-sync", self.tree)
+        [pack] = set(self.packs()) - {before}
+        whole = pack.read_bytes()
+        pack.write_bytes(whole[:5000] + bytes(60_000) + whole[65_000:])
+        self.rows("update unsynced set boot = 'another'")
+        self.pack("save", self.tree)
+        self.assertIn("loss of power", self.errors)
+        self.assertEqual(self.pack("cat", "latest", "a"), content)
+        self.assertEqual(self.rows("select 1 from unsynced"), [])
+
+    def test_an_init_that_failed_is_gone_on_with(self):
+        shutil.rmtree(self.store / "packs")
+        for table in ("usage", "stream", "directory"):
+            self.rows(f"delete from {table}")
+        self.write("a", "1")
+        self.pack("save", self.tree, code=1)
+        self.pack("init")
+        self.pack("save", self.tree)
+        self.pack("init", code=1)
+
+    def test_rules_that_keep_nothing_are_a_mistake(self):
+        self.write("a", "1")
+        self.save()
+        self.pack("prune", "--keep-tag", "relaese", code=2)
+        self.assertEqual(len(self.json("list")), 1)
+
+    def test_repair_takes_what_is_ignored(self):
+        content = os.urandom(50_000)
+        self.write("a", content)
+        snapshot = self.save()
+        [pack] = self.packs()
+        whole = pack.read_bytes()
+        pack.write_bytes(whole[:2000] + bytes(4000) + whole[6000:])
+        self.write(".bobbinignore", "a\n")
+        self.pack("repair", "--from", self.tree)
+        self.assertEqual(self.pack("cat", snapshot, "a"), content)
+
+    def test_rules_that_can_t_be_read_are_told_by_the_exit_code(self):
+        self.write("a", "1")
+        self.write(".bobbinignore", "x" * 2_000_000)
+        self.pack("save", self.tree, code=3)
+
+
+harness.main()
