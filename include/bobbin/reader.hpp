@@ -278,6 +278,8 @@ public:
         return to.size();
     }
 
+    const Directory& directory() const noexcept { return *directory_; }
+
 private:
     template <class>
     friend class BasicSyncer;

@@ -19,6 +19,7 @@
 #include <bobbin/testing/tracing_fs.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -90,7 +91,9 @@ struct Life {
         std::string why;
     };
 
-    Life(Fs files, Promise* promised, bool create)
+    /// @param seen is told of each call on the directory of the packs
+    Life(Fs files, Promise* promised, bool create,
+         std::function<void(const testing::TracedCall&)> seen = {})
         : fs{files}
         , data{files}
         , traced{data}
@@ -106,7 +109,10 @@ struct Life {
         if (!opened) throw Stop{"store: " + SqliteStore::describe(opened.error(), "catalog.db")};
         store.emplace(Store{std::move(*opened), oracle, {pack_place}});
         committer.emplace(*store, clock);
-        oracle.watch(traced.trace());
+        traced.trace().on_call([this, seen](const testing::TracedCall& call) {
+            oracle.see(call);
+            if (seen) seen(call);
+        });
         traced.trace().keep(false);
         auto directory = Place::open(
             pack_place, create ? RootMode::create_if_missing : RootMode::existing, traced);

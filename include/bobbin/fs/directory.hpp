@@ -152,9 +152,8 @@ public:
     const std::string& path() const noexcept { return path_; }
     const Fs& fs() const noexcept { return fs_; }
 
-    static bool is_own_name(std::string_view name) noexcept {
-        return name == identity_name || name == identity_draft_name || name == lock_name;
-    }
+    /// Of the directory itself, or of who keeps a copy of something beside the objects.
+    static bool is_own_name(std::string_view name) noexcept { return name.starts_with("bobbin-"); }
 
 private:
     FsDirectory(Fs fs, FileHandle handle, std::string path) noexcept

@@ -22,8 +22,8 @@ namespace bobbin::pack {
 template <FileSystem Fs, ContentDigest D>
 class PackSetCache {
 public:
-    static constexpr const char* name = "pack-cache";
-    static constexpr const char* draft_name = "pack-cache.new";
+    static constexpr const char* name = "bobbin-pack-cache";
+    static constexpr const char* draft_name = "bobbin-pack-cache.new";
 
     /// @param directory holds the file; stays the caller's, and open
     PackSetCache(Fs fs, FileHandle directory, const Uuid& store) noexcept

@@ -110,7 +110,7 @@ public:
         if (!streams) return streams.error();
         const auto known = std::ranges::find(*streams, stream_name, &StreamRow::name);
         View view{std::move(reader), store,
-                  known == streams->end() ? StreamId{} : StreamId{known->id}};
+                  known == streams->end() ? StreamId{} : StreamId{known->id}, false};
         if (known != streams->end())
             if (auto loaded = view.load(); !loaded) return loaded.error();
         return view;
@@ -284,7 +284,7 @@ private:
             : committer{line}
             , syncer{std::move(by)}
             , object{std::move(to)}
-            , view{syncer.reader(), line.store(), id}
+            , view{syncer.reader(), line.store(), id, true}
             , options{with} {}
 
         /// Calls `f` until it has an answer; a disk that is full is one.
