@@ -12,10 +12,13 @@
 #include <bobbin/media/sample_converter.hpp>
 #include <bobbin/pack/content.hpp>
 #include <bobbin/pack/detail/pack_cache_file.hpp>
+#include <bobbin/pack/detail/restore_recovery.hpp>
+#include <bobbin/pack/file_cache.hpp>
 #include <bobbin/pack/ignore.hpp>
 #include <bobbin/pack/pack_reader.hpp>
 #include <bobbin/pack/pack_writer.hpp>
 #include <bobbin/pack/tree.hpp>
+#include <bobbin/testing/sim_tree.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -346,6 +349,63 @@ inline void pack_cache(ByteView input) {
     promise(end >= behind && end <= bytes.size());
 }
 
+/// Any bytes are a part of the cache of a save, or none; what it says is written again as it was.
+inline void cached_part(ByteView input) {
+    const auto part = pack::CachedPart::decode({input.begin(), input.end()});
+    if (!part) return;
+    std::vector<std::byte> bytes;
+    pack::CachedPart::begin(bytes);
+    for (const auto& entry : part->entries())
+        pack::CachedPart::append_to(bytes, entry.stamp, entry.encoded);
+    pack::CachedPart::end(bytes, part->is_whole());
+    const auto again = pack::CachedPart::decode(bytes);
+    promise(again && again->is_whole() == part->is_whole() &&
+            std::ranges::equal(again->entries(), part->entries(), [](const auto& a, const auto& b) {
+                return a.stamp == b.stamp && a.name == b.name &&
+                       std::ranges::equal(a.encoded, b.encoded);
+            }));
+}
+
+/// Whatever a journal says, nothing outside of its tree is touched, and the tree is no longer in the
+/// way of the next restore. The first byte says whether the checksum is made to fit.
+inline void restore_journal(ByteView input) {
+    if (input.empty()) return;
+    std::vector<std::byte> bytes{input.begin() + 1, input.end()};
+    if (std::to_integer<int>(input[0]) % 2 == 1 && bytes.size() >= 4)
+        store_le(bytes.data() + bytes.size() - 4, crc32c(ByteView{bytes}.first(bytes.size() - 4)));
+
+    testing::SimTree fs;
+    const auto add = [&fs](FileHandle in, const char* name) {
+        promise(fs.make_directory_at(in, name, 0700).has_value());
+        return *fs.open_directory_at(in, name);
+    };
+    const auto put = [&fs](FileHandle in, const char* name, ByteView content) {
+        const auto file = *fs.create_at(in, name, 0600);
+        for (std::size_t done = 0; done < content.size();)
+            done += *fs.write_at(file, content.subspan(done), done);
+        promise(fs.close(file).has_value());
+    };
+    const auto root = *fs.open_root("/", RootMode::existing);
+    const auto outside = add(root, "outside"), tree = add(root, "tree"), below = add(tree, "d");
+    put(outside, "f", as_bytes("outside"));
+    put(tree, "a", as_bytes("inside"));
+    put(below, "b", as_bytes("inside"));
+    promise(fs.make_symlink_at("/outside", tree, "s").has_value());
+    const auto staging = add(tree, ".bobbin-restore");
+    const auto staged = add(staging, "new");
+    (void)add(staging, "old");
+    put(staged, "0", as_bytes("new"));
+    put(staging, "journal", bytes);
+    const auto before = *fs.node(outside);
+    const auto file_before = *fs.node_at(outside, "f");
+
+    pack::RestoreRecovered recovered;
+    std::string failed_path;
+    const auto done = pack::detail::recover_restore(fs, "/tree", recovered, failed_path);
+    promise(*fs.node(outside) == before && *fs.node_at(outside, "f") == file_before);
+    if (done) promise(!fs.node_at(tree, ".bobbin-restore"));
+}
+
 struct Target {
     const char* name;
     void (*run)(ByteView);
@@ -354,7 +414,7 @@ inline constexpr Target targets[] = {
     {"video_index", video_index}, {"mp4", mp4}, {"samples", samples}, {"sample_entry", sample_entry},
     {"pack", pack}, {"pack_index", pack_index}, {"codec", codec},
     {"tree", tree}, {"content_list", content_list}, {"ignore", ignore},
-    {"pack_cache", pack_cache}};
+    {"pack_cache", pack_cache}, {"cached_part", cached_part}, {"restore_journal", restore_journal}};
 
 }  // namespace bobbin_fuzz
 
