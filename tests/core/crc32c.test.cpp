@@ -51,4 +51,16 @@ BOOST_AUTO_TEST_CASE(goes_on_from_what_came_before) {
                    crc32c(bytes));
 }
 
+BOOST_AUTO_TEST_CASE(of_a_part_comes_out_of_two_of_what_is_before) {
+    const auto bytes = filled(300, 5, 11);
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+        const auto front = ByteView{bytes}.first(cut), rest = ByteView{bytes}.subspan(cut);
+        BOOST_TEST((crc32c(bytes) ^ crc32c_shifted(crc32c(front), rest.size())) == crc32c(rest));
+    }
+    // As many zeros as need all bits of a length.
+    const std::vector<std::byte> zeros(0x155555);
+    BOOST_TEST((crc32c(zeros, 0x12345678u) ^ crc32c(zeros)) ==
+               crc32c_shifted(0x12345678u, zeros.size()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -579,6 +579,157 @@ BOOST_AUTO_TEST_CASE(a_scan_finds_its_way_through_noise) {
     }
 }
 
+// ---- a scan, where content has records in it
+
+namespace {
+
+/// A pack of records of one chunk each, stored as they are, back to back as a writer leaves them.
+struct Row {
+    Buffer bytes;
+    std::vector<pack::RecordPlace> places;
+    std::vector<pack::Key<Sha256>> keys;
+
+    Row() {
+        MemoryWriter<NoCodec> writer{MemorySink{}, {.store = a_store}};
+        BOOST_REQUIRE(writer.add(as_bytes("for a header")));
+        bytes.assign(writer.sink().bytes->begin(), writer.sink().bytes->begin() + 128);
+    }
+    void add(ByteView raw) { add(raw, digest_of<Sha256>(raw), crc32c(raw), raw.size()); }
+    /// What says of itself what it likes.
+    void add(ByteView raw, const pack::Key<Sha256>& key, std::uint32_t crc, std::size_t says) {
+        const auto head = head_of(key, crc, says);
+        places.push_back({bytes.size(), shape_of(says)});
+        keys.push_back(key);
+        bytes.insert(bytes.end(), head.begin(), head.end());
+        bytes.insert(bytes.end(), raw.begin(), raw.end());
+    }
+
+    static pack::RecordShape shape_of(std::size_t size) {
+        const auto length = static_cast<std::uint32_t>(size);
+        return {length, length, 1, NoCodec::number, 0};
+    }
+    static Buffer head_of(const pack::Key<Sha256>& key, std::uint32_t crc, std::size_t size) {
+        Buffer head(shape_of(size).head_size(32));
+        const pack::NewChunk<Sha256> chunk{key, static_cast<std::uint32_t>(size)};
+        pack::RecordHead::encode(head, shape_of(size), crc, std::span{&chunk, 1});
+        return head;
+    }
+};
+
+/// Whether a scan finds and serves all records of `row` but `lost`, after `bytes` were bent.
+bool finds_all_but(const Buffer& bytes, const Row& row, std::size_t lost) {
+    pack::ScanReport report;
+    auto reader = MemoryReader<>::scan(MemoryFile{bytes}, report);
+    if (!reader) return false;
+    for (std::size_t n = 0; n < row.keys.size(); ++n) {
+        if (n == lost) continue;
+        const auto location = reader->find(row.keys[n]);
+        if (!location || !reader->read(*location)) return false;
+    }
+    // What is lost is told, and nothing but that.
+    for (const auto& range : report.damaged)
+        if (range.offset < row.places[lost].offset ||
+            range.offset + range.size > row.places[lost].offset + row.places[lost].shape.size(32))
+            return false;
+    return !report.damaged.empty();
+}
+
+}  // namespace
+
+// Packs that were saved into a store lie in it as they are, whole and in pieces: a scan that has
+// lost its way finds their records, too.
+BOOST_AUTO_TEST_CASE(a_saved_pack_hides_no_records) {
+    Row inner;
+    for (std::uint64_t n = 0; n < 5; ++n) inner.add(some_noise(600, n));
+    Row outer;
+    outer.add(some_text(100, 1));
+    outer.add(inner.bytes);  // whole, and to be followed
+    outer.add(some_noise(300, 10));
+    for (std::size_t at = 0; at < inner.bytes.size(); at += 250)
+        outer.add(
+            ByteView{inner.bytes}.subspan(at, std::min<std::size_t>(250, inner.bytes.size() - at)));
+    outer.add(some_text(200, 2));
+    for (std::size_t n = 0; n < outer.places.size(); ++n)
+        for (std::size_t bit = 0; bit < 8 * outer.places[n].shape.head_size(32); ++bit) {
+            auto bent = outer.bytes;
+            bent[outer.places[n].offset + bit / 8] ^= std::byte{1} << bit % 8;
+            BOOST_TEST(finds_all_but(bent, outer, n), "record " << n << ", bit " << bit);
+        }
+}
+
+// It knows what is going to follow it, and claims to end behind that.
+BOOST_AUTO_TEST_CASE(a_record_that_was_made_to_hide_others_hides_none) {
+    Row following;
+    following.add(some_noise(400, 1));
+    following.add(some_noise(500, 2));
+    const auto claimed = ByteView{following.bytes}.subspan(128);
+    for (const bool is_right : {true, false}) {
+        Row row;
+        row.add(some_text(100, 3));
+        auto content = some_text(200, 4);
+        const auto crc = crc32c(claimed) ^ (is_right ? 0U : 1U);
+        const auto head = Row::head_of(digest_of<Sha256>(claimed), crc, claimed.size());
+        content.insert(content.end(), head.begin(), head.end());
+        row.add(content);
+        row.add(some_noise(400, 1));
+        row.add(some_noise(500, 2));
+        row.add(some_text(300, 5));
+        row.bytes[row.places[1].offset] ^= std::byte{1};
+        BOOST_TEST(finds_all_but(row.bytes, row, 1));
+    }
+}
+
+// Its checksums fit, and its bytes are not those of its key: the right ones are served.
+BOOST_AUTO_TEST_CASE(a_record_that_was_made_to_replace_another_does_not) {
+    const auto right = some_noise(400, 1), wrong = some_noise(400, 2);
+    Row inner;
+    inner.add(wrong, digest_of<Sha256>(right), crc32c(wrong), wrong.size());
+    Row row;
+    row.add(inner.bytes);
+    row.add(right);
+    row.bytes[row.places[0].offset + 9] ^= std::byte{1};
+    BOOST_TEST(finds_all_but(row.bytes, row, 0));
+}
+
+// Each byte could be read again and again for heads that claim all that follows.
+BOOST_AUTO_TEST_CASE(a_scan_of_hostile_bytes_ends) {
+    struct Counting : MemoryFile {
+        std::shared_ptr<std::uint64_t> read = std::make_shared<std::uint64_t>(0);
+        Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
+            *read += to.size();
+            return MemoryFile::read_at(to, offset);
+        }
+    };
+    constexpr std::size_t head_size = 60, heads = 20'000;
+    for (const bool is_right : {false, true}) {
+        Counting file;
+        file.bytes = some_noise(1'000'000, 1);
+        // From the back, so that each can have the checksum of all that follows.
+        std::vector<Buffer> made;
+        auto crc = crc32c(file.bytes);
+        for (std::size_t n = 0; n < heads; ++n) {
+            const auto behind = file.bytes.size() + n * head_size;
+            pack::Key<Sha256> key{};
+            store_le(key.data(), std::uint64_t{n});
+            made.push_back(Row::head_of(key, is_right ? crc : ~crc, behind));
+            crc ^= crc32c_shifted(crc32c(made.back()), behind);
+        }
+        Row row;
+        row.bytes.push_back(std::byte{0});  // which ends the row
+        for (; !made.empty(); made.pop_back())
+            row.bytes.insert(row.bytes.end(), made.back().begin(), made.back().end());
+        row.bytes.insert(row.bytes.end(), file.bytes.begin(), file.bytes.end());
+        row.add(some_text(100, 2));
+        file.bytes = row.bytes;
+        pack::ScanReport report;
+        const auto reader = pack::PackReader<Counting, Sha256, Known>::scan(file, report);
+        BOOST_REQUIRE(reader.has_value());
+        BOOST_TEST(reader->contains(row.keys.back()));
+        BOOST_TEST(report.records == (is_right ? heads + 1 : 1U));
+        BOOST_TEST(*file.read < 20 * file.bytes.size() + (std::uint64_t{100} << 20));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(records_move_to_another_pack_as_they_are) {
     const auto contents = small_pack();
     auto reader = MemoryReader<>::open(MemoryFile{contents.pack});

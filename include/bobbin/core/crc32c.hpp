@@ -57,6 +57,24 @@ inline std::uint32_t crc32c_portable(std::uint32_t crc, ByteView bytes) noexcept
 }
 #endif
 
+/// Product of two polynomials modulo that of the CRC, all reflected: x^0 is the highest bit.
+constexpr std::uint32_t crc32c_product(std::uint32_t a, std::uint32_t b) noexcept {
+    std::uint32_t product = 0;
+    for (; a != 0; a <<= 1) {
+        product ^= b & (0u - (a >> 31));
+        b = (b >> 1) ^ (0x82F63B78u & (0u - (b & 1u)));
+    }
+    return product;
+}
+/// x^(8 * 2^n) for each n.
+consteval std::array<std::uint32_t, 64> make_crc32c_powers() {
+    std::array<std::uint32_t, 64> powers{0x80000000u >> 8};
+    for (std::size_t n = 1; n < powers.size(); ++n)
+        powers[n] = crc32c_product(powers[n - 1], powers[n - 1]);
+    return powers;
+}
+inline constexpr auto crc32c_powers = make_crc32c_powers();
+
 }  // namespace detail
 
 /// CRC-32C of `bytes`, going on from the CRC of what came before.
@@ -67,6 +85,15 @@ inline std::uint32_t crc32c(ByteView bytes, std::uint32_t before = 0) noexcept {
     if (hardware) return ~detail::crc32c_sse42(~before, bytes);
 #endif
     return ~detail::crc32c_portable(~before, bytes);
+}
+
+/// What becomes of a CRC by the length of what follows, whose own is added by exclusive or:
+/// `crc32c(b, crc32c(a)) == (crc32c_shifted(crc32c(a), b.size()) ^ crc32c(b))`. So a checksum of
+/// any part comes out of two of all that is before its ends.
+constexpr std::uint32_t crc32c_shifted(std::uint32_t crc, std::uint64_t size) noexcept {
+    for (std::size_t n = 0; size != 0; ++n, size >>= 1)
+        if ((size & 1) != 0) crc = detail::crc32c_product(detail::crc32c_powers[n], crc);
+    return crc;
 }
 
 }  // namespace bobbin

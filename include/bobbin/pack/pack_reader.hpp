@@ -5,6 +5,7 @@
 #include <bobbin/codec/none.hpp>
 #include <bobbin/fs/concept.hpp>
 #include <bobbin/pack/chunk_index.hpp>
+#include <bobbin/pack/detail/record_search.hpp>
 
 #include <algorithm>
 #include <compare>
@@ -58,10 +59,12 @@ struct DamagedRange {
 };
 
 struct ScanReport {
-    bool has_index = false;             ///< which is whole; it was not used
-    bool has_header = false;            ///< which is whole; without it no store is compared
-    std::uint64_t records = 0;          ///< that are whole
-    std::uint64_t chunks = 0;           ///< in them, before duplicates are dropped
+    bool has_index = false;           ///< which is whole; it was not used
+    bool has_header = false;          ///< which is whole; without it no store is compared
+    std::uint64_t records = 0;        ///< that are whole
+    std::uint64_t chunks = 0;         ///< in them, before duplicates are dropped
+    std::uint64_t chunks_in_row = 0;  ///< in those that follow the header back to back; others may
+                                      ///< be of a pack that was saved in this one
     std::vector<DamagedRange> damaged;  ///< in order, and apart from each other
 };
 
@@ -102,10 +105,12 @@ public:
     }
 
     /// Makes the index out of the records alone, each of which is read whole, and passes over what
-    /// is damaged. Of the index in the file it only asks where the records end.
+    /// is damaged. Of the index in the file it only asks where the records end. Behind what is
+    /// damaged no length is believed, so that it finds records that lie in others, too.
     /// @errors `format_unknown`, `pack_foreign`, `pack_empty`: no record is whole; `out_of_memory`;
     ///   of the file
-    /// @allocates the index, the report, and a window of 1 MiB
+    /// @allocates the index, the report, room for one record, up to 33 MiB, and where records are
+    ///   damaged a window of 1 MiB and 40 bytes for each head in 16 MiB
     static Result<PackReader> scan(F file, ScanReport& report,
                                    const PackReadOptions& options = {}) noexcept {
         return bobbin::detail::without_throwing(Operation::recover, [&]() -> Result<PackReader> {
@@ -118,11 +123,11 @@ public:
             auto end = reader.end_of_records(report);
             if (!end) return end.error();
             ChunkIndexBuilder builder{D::size};
-            const auto begin = report.has_header ? PackHeader::encoded_size : 0;
-            if (auto scanned = reader.scan_records(begin, *end, builder, report); !scanned)
+            if (auto scanned = reader.scan_records(*end, builder, report); !scanned)
                 return scanned.error();
             if (builder.records() == 0) return Error{Errc::pack_empty, Operation::recover};
             reader.index_ = builder.build();
+            reader.loaded_.reset();  // which has no number
             return reader;
         });
     }
@@ -267,9 +272,13 @@ private:
     /// Brings a record into memory: head and stored bytes, which match their checksums.
     Result<void> load(std::uint64_t n) {
         if (loaded_ && loaded_number_ == n) return {};
+        auto loaded = load(index_.records()[static_cast<std::size_t>(n)]);
+        loaded_number_ = n;
+        return loaded;
+    }
+    Result<void> load(const RecordPlace& place) {
         loaded_.reset();
         raw_.reset();
-        const auto& place = index_.records()[static_cast<std::size_t>(n)];
         const auto size = static_cast<std::size_t>(place.shape.size(D::size));
         if (buffer_.size() < size) buffer_.resize(size);
         const auto bytes = MutableByteView{buffer_}.first(size);
@@ -281,7 +290,6 @@ private:
         if (crc32c(stored) != head->stored_crc())
             return Error{Errc::digest_mismatch, Operation::read};
         loaded_.emplace(*head, stored);
-        loaded_number_ = n;
         return {};
     }
 
@@ -331,69 +339,116 @@ private:
         return {};
     }
 
-    Result<void> scan_records(std::uint64_t at, std::uint64_t end, ChunkIndexBuilder& builder,
-                              ScanReport& report) {
-        std::vector<std::byte> window;  // heads only; `sum` reads what is stored
-        std::uint64_t window_at = 0;
-        const auto note = [&](std::uint64_t from, std::uint64_t to) {
-            if (from == to) return;
-            if (!report.damaged.empty() &&
-                report.damaged.back().offset + report.damaged.back().size == from)
-                report.damaged.back().size += to - from;
-            else
-                report.damaged.push_back({from, to - from});
-        };
-        std::vector<ChunkEntry> chunks;
-        auto lost_from = at;
-        while (at < end) {
-            // The window has a whole head where one can begin, or all that is left.
-            const auto needed = std::min<std::uint64_t>(RecordHead::largest_size, end - at);
-            if (window.empty() || at < window_at || at - window_at + needed > window.size()) {
-                window.resize(
-                    static_cast<std::size_t>(std::min<std::uint64_t>(window_size, end - at)));
-                if (auto got = read_exactly(window, at); !got) return got;
-                window_at = at;
-            }
-            const auto here = ByteView{window}.subspan(static_cast<std::size_t>(at - window_at));
-            const auto head = RecordHead::starts_here(here) ? RecordHead::decode(here, D::size)
-                                                            : Result<RecordHead>{Error{}};
-            if (!head) {
-                at += next_start(here);
-                continue;
-            }
-            note(lost_from, at);
-            const auto size = head->shape().size(D::size);
-            if (size > end - at) {  // cut off, and nothing follows
-                lost_from = at;
-                break;
-            }
-            const auto shape = head->shape();
-            const auto head_size = head->size();
-            chunks.clear();
-            head->for_each([&](const ChunkEntry& chunk) { chunks.push_back(chunk); });
-            std::uint32_t crc = 0;
-            if (auto summed = sum(at + head_size, shape.stored, crc); !summed) return summed;
-            if (crc == head->stored_crc()) {
-                builder.add({at, shape}, chunks);
-                ++report.records;
-                report.chunks += shape.chunks;
-            } else {
-                note(at, at + size);
-            }
-            at += size;
-            lost_from = at;
-        }
-        note(lost_from, end);
+    Result<void> scan_records(std::uint64_t end, ChunkIndexBuilder& builder, ScanReport& report) {
+        const auto begin = std::min<std::uint64_t>(PackHeader::encoded_size, end);
+        auto broken = take_row(begin, end, builder, report);
+        if (!broken) return broken.error();
+        const bool has_row = *broken != begin;
+        // Without either, nothing says that the first bytes are lost.
+        const auto from = has_row || report.has_header ? *broken : 0;
+        if (has_row && !report.has_header) report.damaged.push_back({0, begin});
+        std::vector<RecordPlace> taken;
+        if (auto done = take_all(from, end, builder, report, taken); !done) return done;
+        note_damage(from, end, taken, report);
         return {};
     }
 
-    /// How far it is to where the next record may begin: at least 1.
-    static std::size_t next_start(ByteView bytes) noexcept {
-        const auto rest = bytes.subspan(1);
-        const auto found = std::ranges::search(rest, as_bytes("BPrc")).begin() - rest.begin();
-        const auto distance = static_cast<std::size_t>(found);
-        // The last three bytes may be the first of a mark that goes on behind them.
-        return distance < rest.size() || bytes.size() <= 4 ? 1 + distance : bytes.size() - 3;
+    /// Takes up records as long as they lie back to back, and answers where that ends.
+    Result<std::uint64_t> take_row(std::uint64_t at, std::uint64_t end, ChunkIndexBuilder& builder,
+                                   ScanReport& report) {
+        while (end - at >= RecordHead::fixed_size) {
+            std::array<std::byte, RecordHead::fixed_size> bytes{};
+            if (auto got = read_exactly(bytes, at); !got) return got.error();
+            const auto shape = RecordHead::decode_shape(bytes);
+            if (!shape || shape->size(D::size) > end - at) break;
+            auto loaded = load(RecordPlace{at, *shape});
+            if (!loaded && loaded.error().domain == Domain::system) return loaded.error();
+            if (!loaded) break;
+            take(RecordPlace{at, *shape}, loaded_->head, builder, report);
+            report.chunks_in_row += shape->chunks;
+            at += shape->size(D::size);
+        }
+        return at;
+    }
+
+    /// Where the row of records is broken, nothing tells a record of this pack from one of a pack
+    /// that was saved in it. Whose chunks have their digests is of use in any case; whose have not,
+    /// or can't be asked for, counts where there is no other.
+    Result<void> take_all(std::uint64_t at, std::uint64_t end, ChunkIndexBuilder& builder,
+                          ScanReport& report, std::vector<RecordPlace>& taken) {
+        std::vector<RecordPlace> unproven;
+        auto budget = proof_budget(end - at);
+        detail::RecordSearch search{
+            [this](MutableByteView to, std::uint64_t offset) { return read_exactly(to, offset); },
+            D::size};
+        auto searched = search.run(at, end, [&](const RecordPlace& place) -> Result<void> {
+            taken.push_back(place);
+            const auto cost = place.shape.size(D::size) + place.shape.raw;
+            auto proven = Result<bool>{false};
+            if (cost <= budget) {
+                budget -= cost;
+                proven = has_its_digests(place);
+            }
+            if (!proven) return proven.error();
+            if (*proven)
+                take(place, loaded_->head, builder, report);
+            else
+                unproven.push_back(place);
+            return {};
+        });
+        if (!searched) return searched;
+        std::vector<std::byte> bytes;
+        for (const auto& place : unproven) {
+            bytes.resize(place.shape.head_size(D::size));
+            if (auto got = read_exactly(bytes, place.offset); !got) return got;
+            auto head = RecordHead::decode(bytes, D::size);
+            if (!head) return head.error();
+            take(place, *head, builder, report);
+        }
+        return {};
+    }
+
+    /// Bytes that are read and made to prove records, whatever these say: some seconds at most.
+    static constexpr std::uint64_t proof_budget(std::uint64_t size) noexcept {
+        return 16 * size + (std::uint64_t{64} << 20);
+    }
+
+    static void take(const RecordPlace& place, const RecordHead& head, ChunkIndexBuilder& builder,
+                     ScanReport& report) {
+        std::vector<ChunkEntry> chunks;
+        head.for_each([&](const ChunkEntry& chunk) { chunks.push_back(chunk); });
+        builder.add(place, chunks);
+        ++report.records;
+        report.chunks += chunks.size();
+    }
+
+    /// Loads the record, and makes what is in it.
+    Result<bool> has_its_digests(const RecordPlace& place) {
+        auto loaded = load(place);
+        auto raw = loaded ? take_raw() : Result<ByteView>{loaded.error()};
+        if (!raw) {
+            if (raw.error().domain == Domain::system || raw.error().is(Errc::out_of_memory))
+                return raw.error();
+            return false;
+        }
+        bool is_right = true;
+        loaded_->head.for_each([&](const ChunkEntry& chunk) {
+            is_right = is_right &&
+                       std::ranges::equal(digest_of<D>(raw->subspan(chunk.begin, chunk.length)),
+                                          chunk.key);
+        });
+        return is_right;
+    }
+
+    /// What is in none of `taken`, of the bytes in [at, end).
+    static void note_damage(std::uint64_t at, std::uint64_t end, std::vector<RecordPlace>& taken,
+                            ScanReport& report) {
+        std::ranges::sort(taken, {}, &RecordPlace::offset);
+        for (const auto& place : taken) {
+            if (place.offset > at) report.damaged.push_back({at, place.offset - at});
+            at = std::max(at, place.offset + place.shape.size(D::size));
+        }
+        if (end > at) report.damaged.push_back({at, end - at});
     }
 
     F file_;
