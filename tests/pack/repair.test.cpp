@@ -2,6 +2,7 @@
 #include "store_life.hpp"
 
 #include <bobbin/pack/repair.hpp>
+#include <bobbin/testing/detail/random.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -144,6 +145,41 @@ BOOST_AUTO_TEST_CASE(a_second_copy_is_served_where_the_first_is_damaged) {
             BOOST_TEST(source.problems().size() == 2U);
         }
     }
+}
+
+// A pack that was saved into the store: its records are found when that of the pack itself is lost,
+// and stand for nothing that is lost.
+BOOST_AUTO_TEST_CASE(records_of_a_saved_pack_are_not_counted_as_the_packs_own) {
+    Bench bench;
+    const auto add = [&](ByteView raw) {
+        const pack::NewChunk<Sha256> chunk{digest_of<Sha256>(raw),
+                                           static_cast<std::uint32_t>(raw.size())};
+        BOOST_REQUIRE(*bench.life->packs->claim_copy(chunk.key));
+        BOOST_REQUIRE(bench.life->packs->add_group({&chunk, 1}, raw).has_value());
+    };
+    testing::detail::Random random{1};
+    std::vector<std::byte> noise(500);
+    for (auto& byte : noise) byte = static_cast<std::byte>(random());
+    const pack::NewChunk<Sha256> inner{digest_of<Sha256>(noise), 500};
+    const pack::RecordShape shape{500, 500, 1, NoCodec::number, 0};
+    std::vector<std::byte> saved(shape.head_size(32));
+    pack::RecordHead::encode(saved, shape, crc32c(noise), std::span{&inner, 1});
+    saved.insert(saved.end(), noise.begin(), noise.end());
+    add(saved);
+    for (std::uint64_t n = 0; n < 3; ++n) add(chunk_bytes(n));
+    BOOST_REQUIRE(bench.life->packs->commit().has_value());
+
+    const auto packs = bench.packs();
+    BOOST_REQUIRE(packs.size() == 1U);
+    bench.flip(packs[0], 128 + 9);                     // the head of the first record
+    bench.flip(packs[0], bench.size(packs[0]) - 100);  // and the index
+    bench.reopen();
+    const auto repaired = bench.repair();
+    BOOST_TEST(repaired.salvaged == 4U);
+    BOOST_TEST(repaired.lost == 1U);
+    BOOST_TEST(repaired.removed.empty());
+    BOOST_TEST((repaired.set_aside == packs));
+    BOOST_TEST(bench.count_served(0, 3) == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_missing_damaged_or_unreadable_are_three_answers) {

@@ -94,7 +94,9 @@ private:
         if (!has_index) {
             auto all = count(id);
             if (!all) return all.error();
-            lost = *all - std::min(*all, kept);
+            // Chunks of a pack that was saved in this one may stand in `kept` for those it has lost.
+            const std::uint64_t at_least = scanned.chunks_in_row < *all ? 1 : 0;
+            lost = std::max(at_least, *all - std::min(*all, kept));
         }
         report_.lost += lost;
         (lost == 0 ? report_.removed : report_.set_aside).push_back(id);
