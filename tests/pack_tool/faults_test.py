@@ -53,6 +53,28 @@ class Faults(harness.StoreCase):
         pack.write_bytes(whole)
         self.pack("verify")
 
+    def test_a_damaged_export_is_no_archive(self):
+        for n in range(60):
+            self.write(f"dir/{n:03}", os.urandom(1 + n * n % 5 * 40_000))
+        self.save()
+        [pack] = self.packs()
+        whole = pack.read_bytes()
+        out = self.place / "out.tar"
+        for at in range(150, len(whole), len(whole) // 30):
+            pack.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1:])
+            done = self.run_program("export", "latest")
+            if done.returncode == 0:  # it is in the index, of which a good half is enough
+                continue
+            self.assertEqual(done.returncode, 4, done.stderr)
+            read = subprocess.run(["tar", "-t"], input=done.stdout, capture_output=True, check=False)
+            self.assertNotEqual(read.returncode, 0, f"byte {at}: {len(done.stdout)} bytes are taken for an archive")
+            self.pack("export", "latest", "--to", out, code=4)
+            self.assertFalse(out.exists(), "half an archive is left")
+        pack.write_bytes(whole)
+        self.pack("export", "latest", "--to", out)
+        listed = subprocess.run(["tar", "-t", "-f", out], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(len(listed.splitlines()), 62)
+
     def test_a_pack_that_shrinks_ends_nothing_with_a_signal(self):
         self.write("a", os.urandom(300_000))
         self.save()

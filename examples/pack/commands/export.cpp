@@ -6,7 +6,10 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
+#include <vector>
 
 namespace packs {
 
@@ -21,24 +24,37 @@ struct FreeEntry {
     void operator()(::archive_entry* entry) const noexcept { ::archive_entry_free(entry); }
 };
 
+/// A file that goes again unless it was finished.
+struct Unfinished {
+    const char* path;
+    ~Unfinished() {
+        if (path) (void)::unlink(path);
+    }
+};
+
 /// Writes a tar archive in the pax format, which has room for all that a snapshot knows. Contents are
 /// written after their directory was listed, as the source is busy until then.
 class Tar {
 public:
-    Tar(Source& source, int fd)
-        : source_{source}
-        , archive_{::archive_write_new()} {
+    Tar(Source& source, int fd) : source_{source}, fd_{fd}, archive_{::archive_write_new()} {
         if (!archive_ || ::archive_write_set_format_pax(archive_.get()) != ARCHIVE_OK ||
+            ::archive_write_set_bytes_per_block(archive_.get(), record) != ARCHIVE_OK ||
             ::archive_write_open_fd(archive_.get(), fd) != ARCHIVE_OK)
             throw failure();
     }
 
-    Result<std::optional<std::uint64_t>> visit(std::string_view path, const pack::TreeEntry& entry) {
+    ~Tar() {
+        if (!is_closed_) spoil();
+    }
+    Tar(const Tar&) = delete;
+    Tar& operator=(const Tar&) = delete;
+
+    Result<std::optional<std::uint64_t>> visit(std::string_view path,
+                                               const pack::TreeEntry& entry) {
         pending_.push_back({std::string{path} + entry.name, entry});
         return std::optional<std::uint64_t>{0};
     }
     Result<void> enter(std::string_view, std::uint64_t) { return write_pending(); }
-    Result<void> leave() { return write_pending(); }
 
     Result<void> write_pending() {
         for (const auto& [path, entry] : std::exchange(pending_, {}))
@@ -48,11 +64,27 @@ public:
 
     void close() {
         if (::archive_write_close(archive_.get()) != ARCHIVE_OK) throw failure();
+        is_closed_ = true;
     }
 
     Result<void> write(const std::string& path, const pack::TreeEntry& entry);
 
 private:
+    static constexpr int block = 512;
+    static constexpr int record = 20 * block;  ///< is written at once
+
+    /// Makes what was written an archive that no program takes for a whole one. Without its end it is
+    /// none only within a file; between two, a block follows that is no header.
+    void spoil() noexcept {
+        (void)::archive_write_fail(archive_.get());
+        const auto written = ::archive_filter_bytes(archive_.get(), 0) / record * record;
+        std::array<char, 2 * block> noise;
+        noise.fill('!');
+        // Where a file lacks one block, the first is its content.
+        const bool lacks_one = std::ranges::find(lone_ends_, written + block) != lone_ends_.end();
+        (void)!::write(fd_, noise.data(), lacks_one ? 2 * block : block);
+    }
+
     struct Named {
         std::string path;
         pack::TreeEntry entry;
@@ -60,7 +92,8 @@ private:
 
     Failure failure() const {
         const char* const why = archive_ ? ::archive_error_string(archive_.get()) : nullptr;
-        return Failure{exit_failed, fmt::format("the archive can't be written: {}", why ? why : "no memory")};
+        return Failure{exit_failed,
+                       fmt::format("the archive can't be written: {}", why ? why : "no memory")};
     }
 
     Error refused() const {
@@ -69,7 +102,10 @@ private:
     }
 
     Source& source_;
+    int fd_;
+    bool is_closed_ = false;
     std::unique_ptr<::archive, FreeArchive> archive_;
+    std::vector<la_int64_t> lone_ends_;  ///< of files with one block in their last record
     std::vector<Named> pending_;
     std::map<std::uint64_t, std::string> links_;  ///< the first name of each
 };
@@ -79,10 +115,10 @@ Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
     if (!to) return Error{Errc::out_of_memory, Operation::write};
     auto* const e = to.get();
     ::archive_entry_set_pathname(e, path.c_str());
-    ::archive_entry_set_mode(e, static_cast<mode_t>(entry.mode |
-                                    (entry.kind == pack::EntryKind::directory ? AE_IFDIR
-                                     : entry.kind == pack::EntryKind::symlink ? AE_IFLNK
-                                                                              : AE_IFREG)));
+    ::archive_entry_set_mode(
+        e, static_cast<mode_t>(entry.mode | (entry.kind == pack::EntryKind::directory ? AE_IFDIR
+                                             : entry.kind == pack::EntryKind::symlink ? AE_IFLNK
+                                                                                      : AE_IFREG)));
     ::archive_entry_set_uid(e, entry.user);
     ::archive_entry_set_gid(e, entry.group);
     if (!entry.user_name.empty()) ::archive_entry_set_uname(e, entry.user_name.c_str());
@@ -100,9 +136,13 @@ Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
             has_content = false;
         }
     }
-    if (entry.kind == pack::EntryKind::symlink) ::archive_entry_set_symlink(e, entry.target.c_str());
-    ::archive_entry_set_size(e, has_content ? static_cast<la_int64_t>(entry.content.size) : 0);
+    if (entry.kind == pack::EntryKind::symlink)
+        ::archive_entry_set_symlink(e, entry.target.c_str());
+    const auto size = has_content ? static_cast<la_int64_t>(entry.content.size) : 0;
+    ::archive_entry_set_size(e, size);
     if (::archive_write_header(archive_.get(), e) < ARCHIVE_WARN) return refused();
+    const auto end = ::archive_filter_bytes(archive_.get(), 0) + (size + block - 1) / block * block;
+    if (end % record == block) lone_ends_.push_back(end);
     if (!has_content) return {};
     return for_each_byte(source_, entry.content, [&](ByteView bytes) -> Result<void> {
         const auto written = ::archive_write_data(archive_.get(), bytes.data(), bytes.size());
@@ -121,10 +161,14 @@ int export_tar(const Common& common, const std::string& reference, const std::st
     const auto entry = entry_at(repository, source, snapshot, path);
     const bool to_stdout = file.empty() || file == "-";
     if (to_stdout && ::isatty(STDOUT_FILENO) == 1)
-        throw Failure{exit_usage, "an archive is nothing for a terminal; give --to FILE, or a pipe"};
+        throw Failure{exit_usage,
+                      "an archive is nothing for a terminal; give --to FILE, or a pipe"};
     const int fd = to_stdout ? STDOUT_FILENO
                              : ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) throw Failure{exit_failed, describe(Error::system(errno, Operation::create), printable(file))};
+    if (fd < 0)
+        throw Failure{exit_failed,
+                      describe(Error::system(errno, Operation::create), printable(file))};
+    Unfinished unfinished{to_stdout ? nullptr : file.c_str()};
     Tar tar{source, fd};
     auto done = Result<void>{};
     if (entry.kind == pack::EntryKind::directory) {
@@ -137,7 +181,9 @@ int export_tar(const Common& common, const std::string& reference, const std::st
     if (!done) throw repository.failure(done.error(), "exporting");
     tar.close();
     if (!to_stdout && ::close(fd) != 0)
-        throw Failure{exit_failed, describe(Error::system(errno, Operation::close), printable(file))};
+        throw Failure{exit_failed,
+                      describe(Error::system(errno, Operation::close), printable(file))};
+    unfinished.path = nullptr;
     return exit_ok;
 }
 
