@@ -1,6 +1,8 @@
 """What the program says to a wrong command line, and what it prints."""
+import datetime
 import json
 import os
+import shutil
 import subprocess
 
 import harness
@@ -83,6 +85,51 @@ class CommandLine(harness.StoreCase):
         self.refused(2, "not 'latest'", "delete", "latest")
         self.pack("delete", ids[0])
         self.assertEqual(len(self.json("list")), 2)
+
+    def test_times_far_from_now(self):
+        for seconds in [13_569_465_600, -9_300_000_000, -1]:  # 2400, 1675
+            path = self.write("a")
+            os.utime(path, ns=(0, seconds * 10**9 + 5))
+            if path.stat().st_mtime_ns != seconds * 10**9 + 5:
+                continue  # the file system has no such times
+            self.save()
+            [entry] = [json.loads(line) for line in self.pack("--json", "ls", "latest").splitlines()]
+            expected = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+            self.assertEqual(entry["modified"], expected.strftime("%Y-%m-%dT%H:%M:%S") + ".000000005Z")
+            env = {**os.environ, "TZ": "UTC"}
+            self.assertIn(expected.strftime("%Y-%m-%d %H:%M:%S").encode(), self.pack("ls", "latest", env=env))
+
+    def diff(self, before, after):
+        return self.pack("diff", before, after).decode().splitlines()
+
+    def test_a_restore_is_no_difference(self):
+        for name in ["a", "dir/b", "dir/c", "other"]:
+            self.write(name, name)
+        os.link(self.tree / "a", self.tree / "dir/a")
+        os.link(self.tree / "dir/b", self.tree / "dir/deep")
+        first = self.save()
+        shutil.rmtree(self.tree)
+        self.pack("restore", first, "--to", self.tree)
+        self.assertEqual(self.diff(first, self.save()), [])
+
+    def test_links_that_differ_are_told(self):
+        for name in ["a", "b", "c", "d"]:
+            self.write(name, "the same")
+            os.utime(self.tree / name, ns=(0, 0))
+        os.link(self.tree / "a", self.tree / "a2")
+        os.link(self.tree / "b", self.tree / "b2")
+        os.link(self.tree / "d", self.tree / "d2")
+        first = self.save()
+        out = self.place / "out"
+        self.pack("restore", first, "--to", out)
+        os.unlink(out / "b2")  # now with a, and b by itself
+        os.link(out / "a", out / "b2")
+        os.unlink(out / "d2")  # now by itself
+        shutil.copy2(out / "d", out / "d2")
+        os.unlink(out / "c")  # now with a
+        os.link(out / "a", out / "c")
+        os.utime(out, ns=(0, self.tree.stat().st_mtime_ns))
+        self.assertEqual(self.diff(first, self.save(tree=out)), ["m b", "m b2", "m c", "m d", "m d2"])
 
     def test_export_is_a_tar_archive(self):
         self.write("dir/a", "content", 0o640)

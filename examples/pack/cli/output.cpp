@@ -57,13 +57,14 @@ std::string escaped(std::string_view bytes, bool for_terminal) {
     return text;
 }
 
-std::tm broken_down(std::int64_t nanoseconds, bool is_local) {
-    auto seconds = nanoseconds / 1'000'000'000;
-    if (nanoseconds % 1'000'000'000 < 0) --seconds;
-    const std::time_t time = seconds;
-    std::tm parts{};
-    is_local ? ::localtime_r(&time, &parts) : ::gmtime_r(&time, &parts);
-    return parts;
+/// `2026-11-29 10:20:30`, with `between` for the blank.
+std::string calendar_text(const FileTime& time, bool is_local, char between) {
+    const std::time_t seconds = time.seconds;
+    std::tm t{};
+    if (!(is_local ? ::localtime_r(&seconds, &t) : ::gmtime_r(&seconds, &t)))
+        return fmt::format("@{}", time.seconds);
+    return fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", std::int64_t{t.tm_year} + 1900,
+                       t.tm_mon + 1, t.tm_mday, between, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 }  // namespace
@@ -80,19 +81,20 @@ std::string readable(Bytes size) {
     return fmt::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, units[unit]);
 }
 
-std::string local_time(std::int64_t nanoseconds) {
-    const auto t = broken_down(nanoseconds, true);
-    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.tm_year + 1900, t.tm_mon + 1,
-                       t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+FileTime file_time(std::int64_t nanoseconds) {
+    auto seconds = nanoseconds / 1'000'000'000;
+    auto rest = nanoseconds % 1'000'000'000;
+    if (rest < 0) --seconds, rest += 1'000'000'000;
+    return {seconds, static_cast<std::uint32_t>(rest)};
 }
 
-std::string utc_time(std::int64_t nanoseconds) {
-    const auto t = broken_down(nanoseconds, false);
-    auto rest = nanoseconds % 1'000'000'000;
-    if (rest < 0) rest += 1'000'000'000;
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", t.tm_year + 1900, t.tm_mon + 1,
-                       t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, rest);
+std::string local_time(const FileTime& time) { return calendar_text(time, true, ' '); }
+std::string local_time(std::int64_t nanoseconds) { return local_time(file_time(nanoseconds)); }
+
+std::string utc_time(const FileTime& time) {
+    return fmt::format("{}.{:09}Z", calendar_text(time, false, 'T'), time.nanoseconds);
 }
+std::string utc_time(std::int64_t nanoseconds) { return utc_time(file_time(nanoseconds)); }
 
 std::string bold(std::string_view text) {
     static const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;

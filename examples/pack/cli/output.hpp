@@ -30,9 +30,12 @@ std::string printable(std::string_view bytes);
 std::string json_text(std::string_view bytes);
 /// `1.2 GB`
 std::string readable(bobbin::Bytes size);
-/// `2026-11-29 10:20:30`, in local time.
+bobbin::FileTime file_time(std::int64_t nanoseconds);
+/// `2026-11-29 10:20:30`, in local time. Of a time that no calendar has, the seconds since 1970: `@67768036191676800`
+std::string local_time(const bobbin::FileTime& time);
 std::string local_time(std::int64_t nanoseconds);
-/// `2026-11-29T09:20:30.123456789Z`
+/// `2026-11-29T09:20:30.123456789Z`, or likewise.
+std::string utc_time(const bobbin::FileTime& time);
 std::string utc_time(std::int64_t nanoseconds);
 /// In the terminal's bold, if standard output is one.
 std::string bold(std::string_view text);

@@ -20,7 +20,7 @@ struct Lister {
                       {"mode", fmt::format("{:04o}", entry.mode)},
                       {"user", entry.user},
                       {"group", entry.group},
-                      {"modified", utc_time(nanoseconds_of(entry.modified))}};
+                      {"modified", utc_time(entry.modified)}};
             if (entry.kind == pack::EntryKind::file) json["size"] = entry.content.size;
             if (entry.kind == pack::EntryKind::symlink) json["target"] = json_text(entry.target);
             return print_json(json);
@@ -28,16 +28,15 @@ struct Lister {
         const auto owner = [](const std::string& text, std::uint32_t number) {
             return text.empty() ? std::to_string(number) : printable(text);
         };
-        print_line(fmt::format("{} {:>8} {:>8} {:>12} {} {}{}", mode_text(entry),
-                               owner(entry.user_name, entry.user),
-                               owner(entry.group_name, entry.group),
-                               entry.kind == pack::EntryKind::file ? entry.content.size : 0,
-                               local_time(nanoseconds_of(entry.modified)), printable(name),
-                               entry.kind == pack::EntryKind::symlink
-                                   ? " -> " + printable(entry.target)
-                                   : ""));
+        print_line(fmt::format(
+            "{} {:>8} {:>8} {:>12} {} {}{}", mode_text(entry), owner(entry.user_name, entry.user),
+            owner(entry.group_name, entry.group),
+            entry.kind == pack::EntryKind::file ? entry.content.size : 0,
+            local_time(entry.modified), printable(name),
+            entry.kind == pack::EntryKind::symlink ? " -> " + printable(entry.target) : ""));
     }
-    Result<std::optional<std::uint64_t>> visit(std::string_view path, const pack::TreeEntry& entry) {
+    Result<std::optional<std::uint64_t>> visit(std::string_view path,
+                                               const pack::TreeEntry& entry) {
         print(path, entry);
         return is_recursive ? std::optional<std::uint64_t>{0} : std::nullopt;
     }

@@ -11,14 +11,15 @@ pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot&
     while (inside.ends_with('/')) inside.remove_suffix(1);
     if (inside.empty() || inside == ".") return snapshot.root;
     if (inside.starts_with('/'))
-        throw Failure{exit_usage, printable(path) + ": give a path below " + printable(snapshot.path) +
-                                      ", without it"};
+        throw Failure{exit_usage, printable(path) + ": give a path below " +
+                                      printable(snapshot.path) + ", without it"};
     auto found = pack::find_entry(source, snapshot.root.content, inside);
     if (!found && found.error().is(Errc::name_invalid))
         throw Failure{exit_usage, printable(path) + " is no path of a snapshot"};
     if (!found) throw repository.failure(found.error(), "looking for " + printable(path));
     if (!*found)
-        throw Failure{exit_failed, "snapshot " + short_id(snapshot.id) + " has no " + printable(path)};
+        throw Failure{exit_failed,
+                      "snapshot " + short_id(snapshot.id) + " has no " + printable(path)};
     return std::move(**found);
 }
 
@@ -45,10 +46,6 @@ std::string_view kind_text(pack::EntryKind kind) {
         case pack::EntryKind::symlink: return "symlink";
     }
     return "unknown";
-}
-
-std::int64_t nanoseconds_of(const FileTime& time) {
-    return time.seconds * 1'000'000'000 + time.nanoseconds;
 }
 
 }  // namespace packs

@@ -14,7 +14,6 @@ bobbin::pack::TreeEntry entry_at(Repository& repository, Source& source, const S
 /// `-rw-r--r--`
 std::string mode_text(const bobbin::pack::TreeEntry& entry);
 std::string_view kind_text(bobbin::pack::EntryKind kind);
-std::int64_t nanoseconds_of(const bobbin::FileTime& time);
 
 /// Gives the bytes of a file to `f(bytes)`, holes as zeros, chunk by chunk.
 template <class F>
