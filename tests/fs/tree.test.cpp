@@ -2,9 +2,13 @@
 
 #include <bobbin/testing/conformance/file_system.hpp>
 #include <bobbin/testing/conformance/tree_file_system.hpp>
+#include <bobbin/testing/conformance/tree_permissions.hpp>
 #include <bobbin/testing/sim_tree.hpp>
 
+#include <grp.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
 
@@ -45,6 +49,43 @@ BOOST_AUTO_TEST_CASE(conforms) {
 BOOST_AUTO_TEST_CASE(the_simulated_one_conforms) {
     for (const auto& line : conformance::file_system(SimTree{}, "/files")) BOOST_ERROR(line);
     for (const auto& line : conformance::tree_file_system(SimTree{}, "/trees")) BOOST_ERROR(line);
+}
+
+// In a process of its own, as the groups of this one are given up.
+BOOST_AUTO_TEST_CASE(permissions_are_those_of_the_system) {
+    if (::geteuid() != 0) return;
+    const TemporaryDirectory disk{"/tmp"}, memory{"/dev/shm"};
+    for (const auto* place : {&disk, &memory}) {
+        BOOST_REQUIRE(::chmod(place->path().c_str(), 0755) == 0);
+        int ends[2];
+        BOOST_REQUIRE(::pipe(ends) == 0);
+        const auto child = ::fork();
+        if (child == 0) {
+            const auto become = [](std::uint32_t who) {
+                if (::seteuid(0) != 0 || ::setegid(who) != 0 || ::seteuid(who) != 0) ::_exit(1);
+            };
+            if (::setgroups(0, nullptr) != 0) ::_exit(1);
+            for (const auto& line :
+                 conformance::tree_permissions(PosixTreeFs{}, *place / "trees", 65534, become))
+                (void)!::write(ends[1], (line + '\n').data(), line.size() + 1);
+            ::_exit(0);
+        }
+        ::close(ends[1]);
+        std::string broken;
+        for (char byte = 0; ::read(ends[0], &byte, 1) == 1;) broken += byte;
+        ::close(ends[0]);
+        int status = -1;
+        BOOST_TEST(::waitpid(child, &status, 0) == child);
+        BOOST_TEST(status == 0);
+        BOOST_TEST(broken == "", broken);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(and_of_the_simulated_one) {
+    SimTree fs;
+    const auto become = [&](std::uint32_t who) { fs.act_as(who); };
+    for (const auto& line : conformance::tree_permissions(fs, "/trees", 65534, become))
+        BOOST_ERROR(line);
 }
 
 BOOST_AUTO_TEST_CASE(a_fifo_does_not_hold_up_a_read) {

@@ -23,6 +23,7 @@ struct SimTreeOptions {
     bool has_move_modes = true;            ///< else only `MoveMode::replace`
     bool gives_owners = true;              ///< else a change of owner is refused, as to a user
     std::size_t longest_write = SIZE_MAX;  ///< bytes taken at once
+    std::uint32_t user = 0;                ///< who does all; 0 is root, to whom nothing is refused
 };
 
 /// What a crash leaves of bytes that were not synced.
@@ -32,8 +33,9 @@ inline constexpr LostBytes all_lost_bytes[] = {LostBytes::none, LostBytes::half,
 
 /// Trees in memory, with what a crash may leave: changes of names and status become durable in the
 /// order they were made, as ext4 and XFS do it, and bytes of files only when these are synced. Any
-/// call can be made to fail. Copies refer to the same file system. All are done as by root.
-/// Internally synchronised.
+/// call can be made to fail. What is refused to users is what Linux refuses them, but for access lists
+/// and what its administrator may set. Copies refer to the same file system. Internally
+/// synchronised.
 class SimTree {
 public:
     explicit SimTree(SimTreeOptions options = {}) : state_{std::make_shared<State>()} {
@@ -52,6 +54,11 @@ public:
     void fail(std::uint64_t calls, int error, bool for_ever) noexcept {
         const std::lock_guard lock{state_->mutex};
         state_->failing = Fault{state_->calls + calls, error, for_ever};
+    }
+    /// What follows is done by `user`, of the group of the same number only; 0 is root.
+    void act_as(std::uint32_t user) noexcept {
+        const std::lock_guard lock{state_->mutex};
+        state_->options.user = user;
     }
     void heal() noexcept {
         const std::lock_guard lock{state_->mutex};
@@ -102,10 +109,12 @@ public:
                 rest.remove_prefix(std::min(end + 1, rest.size()));
                 if (name.empty() || name == ".") continue;
                 if (node_of(at).kind != NodeKind::directory) return error(ENOTDIR);
+                if (!permits(at, may_search)) return error(EACCES);
                 const auto found = node_of(at).names.find(name);
                 if (found != node_of(at).names.end()) {
                     at = found->second;
                 } else if (rest.empty() && mode == RootMode::create_if_missing) {
+                    if (!permits(at, may_write)) return error(EACCES);
                     at = add(at, name, NodeKind::directory, 0700);
                     settle();
                 } else {
@@ -113,6 +122,7 @@ public:
                 }
             }
             if (node_of(at).kind != NodeKind::directory) return error(ENOTDIR);
+            if (!permits(at, may_read)) return error(EACCES);
             return open(at, false);
         });
     }
@@ -123,12 +133,18 @@ public:
                                   if (there != no_inode && mode == OpenMode::create)
                                       return error(EEXIST);
                                   if (there == no_inode && !creates) return error(ENOENT);
-                                  if (there == no_inode)
+                                  if (there == no_inode) {
+                                      if (!permits(in, may_write)) return error(EACCES);
                                       there = add(in, name, NodeKind::file, 0600);
+                                      return open(there, true);
+                                  }
                                   const auto kind = node_of(there).kind;
                                   if (kind == NodeKind::symlink) return error(ELOOP);
                                   if (kind == NodeKind::directory && mode != OpenMode::read)
                                       return error(EISDIR);
+                                  const bool writes = mode != OpenMode::read;
+                                  if (!permits(there, may_read | (writes ? may_write : 0)))
+                                      return error(EACCES);
                                   return open(there, mode != OpenMode::read);
                               });
     }
@@ -191,6 +207,7 @@ public:
     Result<void> remove(FileHandle dir, const char* name) noexcept {
         return in<void>(Operation::remove, dir, name, [&](Inode in, Inode there) -> Result<void> {
             if (there == no_inode) return error(ENOENT);
+            if (const auto refusal = keeps(in, there)) return error(refusal);
             if (node_of(there).kind == NodeKind::directory) return error(EISDIR);
             step();
             unlink(in, name);
@@ -236,6 +253,7 @@ public:
                                   if (there == no_inode) return error(ENOENT);
                                   if (node_of(there).kind != NodeKind::directory)
                                       return error(ENOTDIR);
+                                  if (!permits(there, may_read)) return error(EACCES);
                                   return open(there, false);
                               });
     }
@@ -243,6 +261,7 @@ public:
         return in<FileHandle>(Operation::create, dir, name,
                               [&](Inode in, Inode there) -> Result<FileHandle> {
                                   if (there != no_inode) return error(EEXIST);
+                                  if (!permits(in, may_write)) return error(EACCES);
                                   return open(add(in, name, NodeKind::file, mode & ~umask), true);
                               });
     }
@@ -280,6 +299,7 @@ public:
     Result<void> make_directory_at(FileHandle dir, const char* name, std::uint32_t mode) noexcept {
         return in<void>(Operation::create, dir, name, [&](Inode in, Inode there) -> Result<void> {
             if (there != no_inode) return error(EEXIST);
+            if (!permits(in, may_write)) return error(EACCES);
             add(in, name, NodeKind::directory, mode & ~umask);
             return {};
         });
@@ -287,6 +307,7 @@ public:
     Result<void> make_symlink_at(const char* target, FileHandle dir, const char* name) noexcept {
         return in<void>(Operation::create, dir, name, [&](Inode in, Inode there) -> Result<void> {
             if (there != no_inode) return error(EEXIST);
+            if (!permits(in, may_write)) return error(EACCES);
             const auto inode = add(in, name, NodeKind::symlink, 0777);
             change(inode).target = target;
             return {};
@@ -300,6 +321,7 @@ public:
             if (*source == no_inode) return error(ENOENT);
             if (node_of(*source).kind == NodeKind::directory) return error(EPERM);
             if (there != no_inode) return error(EEXIST);
+            if (!permits(in, may_write)) return error(EACCES);
             step();
             enter(in, name, *source);
             ++change(*source).links;
@@ -309,6 +331,7 @@ public:
     Result<void> remove_directory_at(FileHandle dir, const char* name) noexcept {
         return in<void>(Operation::remove, dir, name, [&](Inode in, Inode there) -> Result<void> {
             if (there == no_inode) return error(ENOENT);
+            if (const auto refusal = keeps(in, there)) return error(refusal);
             if (node_of(there).kind != NodeKind::directory) return error(ENOTDIR);
             if (!node_of(there).names.empty()) return error(ENOTEMPTY);
             step();
@@ -318,58 +341,76 @@ public:
     }
     Result<void> move_at(FileHandle from_dir, const char* from, FileHandle dir, const char* name,
                          MoveMode mode) noexcept {
-        return in<void>(Operation::rename, dir, name,
-                        [&](Inode to_in, Inode there) -> Result<void> {
-                            auto source = find(from_dir, from);
-                            if (!source) return source.error();
-                            if (mode != MoveMode::replace && !state_->options.has_move_modes)
-                                return Error{Errc::not_supported, Operation::rename};
-                            if (*source == no_inode) return error(ENOENT);
-                            if (there != no_inode && mode == MoveMode::no_replace)
-                                return error(EEXIST);
-                            if (there == no_inode && mode == MoveMode::exchange)
-                                return error(ENOENT);
-                            if (is_below(to_in, *source)) return error(EINVAL);
-                            const auto from_in = state_->handles.at(from_dir).inode;
-                            if (there != no_inode && mode == MoveMode::exchange) {
-                                if (is_below(from_in, there)) return error(EINVAL);
-                                step();
-                                enter(to_in, name, *source);
-                                enter(from_in, from, there);
-                                return {};
-                            }
-                            if (there == *source) return {};
-                            if (there != no_inode) {
-                                const bool from_is = node_of(*source).kind == NodeKind::directory;
-                                const bool to_is = node_of(there).kind == NodeKind::directory;
-                                if (to_is && !from_is) return error(EISDIR);
-                                if (!to_is && from_is) return error(ENOTDIR);
-                                if (!node_of(there).names.empty()) return error(ENOTEMPTY);
-                            }
-                            step();
-                            if (there != no_inode) unlink(to_in, name);
-                            enter(to_in, name, *source);
-                            change(from_in).names.erase(from);
-                            touch_directory(from_in);
-                            return {};
-                        });
+        return in<void>(
+            Operation::rename, dir, name, [&](Inode to_in, Inode there) -> Result<void> {
+                auto source = find(from_dir, from);
+                if (!source) return source.error();
+                if (mode != MoveMode::replace && !state_->options.has_move_modes)
+                    return Error{Errc::not_supported, Operation::rename};
+                if (*source == no_inode) return error(ENOENT);
+                if (there != no_inode && mode == MoveMode::no_replace) return error(EEXIST);
+                if (there == no_inode && mode == MoveMode::exchange) return error(ENOENT);
+                if (is_below(to_in, *source)) return error(EINVAL);
+                const auto from_in = state_->handles.at(from_dir).inode;
+                if (there != no_inode && mode == MoveMode::exchange) {
+                    if (is_below(from_in, there)) return error(EINVAL);
+                    if (const auto refusal = keeps(from_in, *source, to_in, there))
+                        return error(refusal);
+                    if (!may_move(*source, from_in, to_in) || !may_move(there, to_in, from_in))
+                        return error(EACCES);
+                    step();
+                    enter(to_in, name, *source);
+                    enter(from_in, from, there);
+                    return {};
+                }
+                if (there == *source) return {};
+                if (const auto refusal = keeps(from_in, *source, to_in, there))
+                    return error(refusal);
+                if (there != no_inode) {
+                    const bool from_is = node_of(*source).kind == NodeKind::directory;
+                    const bool to_is = node_of(there).kind == NodeKind::directory;
+                    if (to_is && !from_is) return error(EISDIR);
+                    if (!to_is && from_is) return error(ENOTDIR);
+                }
+                if (!may_move(*source, from_in, to_in)) return error(EACCES);
+                if (there != no_inode && !node_of(there).names.empty()) return error(ENOTEMPTY);
+                step();
+                if (there != no_inode) unlink(to_in, name);
+                enter(to_in, name, *source);
+                change(from_in).names.erase(from);
+                touch_directory(from_in);
+                return {};
+            });
     }
 
     Result<void> set_mode(FileHandle h, std::uint32_t mode) noexcept {
-        return change(h, [&](Node& node) { node.mode = mode; });
+        return change(
+            h,
+            [&](Node& node) {
+                // Nobody has programs run in the name of a group that is not theirs.
+                const bool is_foreign = !is_root() && node.group != state_->options.user;
+                node.mode = is_foreign ? mode & ~02000U : mode;
+            },
+            [&](const Node& node) { return unless_owned(node); });
     }
     Result<void> set_owner(FileHandle h, std::uint32_t user, std::uint32_t group) noexcept {
-        return change(h, Give{user, group}, state_->options.gives_owners ? 0 : EPERM);
+        return change(h, Give{user, group},
+                      [&](const Node& node) { return unless_given(node, user, group); });
     }
     Result<void> set_owner_at(FileHandle dir, const char* name, std::uint32_t user,
                               std::uint32_t group) noexcept {
-        return change(dir, name, Give{user, group}, state_->options.gives_owners ? 0 : EPERM);
+        return change(dir, name, Give{user, group},
+                      [&](const Node& node) { return unless_given(node, user, group); });
     }
     Result<void> set_modified(FileHandle h, const FileTime& time) noexcept {
-        return change(h, [&](Node& node) { node.modified = time; });
+        return change(
+            h, [&](Node& node) { node.modified = time; },
+            [&](const Node& node) { return unless_owned(node); });
     }
     Result<void> set_modified_at(FileHandle dir, const char* name, const FileTime& time) noexcept {
-        return change(dir, name, [&](Node& node) { node.modified = time; });
+        return change(
+            dir, name, [&](Node& node) { node.modified = time; },
+            [&](const Node& node) { return unless_owned(node); });
     }
     Result<std::vector<Attribute>> attributes(FileHandle h) noexcept {
         return on<std::vector<Attribute>>(
@@ -384,17 +425,17 @@ public:
             });
     }
     Result<void> set_attribute(FileHandle h, const Attribute& attribute) noexcept {
-        return change(h, [&](Node& node) { node.attributes[attribute.name] = attribute.value; });
+        return change(
+            h, [&](Node& node) { node.attributes[attribute.name] = attribute.value; },
+            [&](const Node& node) { return refusal(node, attribute.name); });
     }
     Result<void> set_attribute_at(FileHandle dir, const char* name,
                                   const Attribute& attribute) noexcept {
-        return in<void>(Operation::write, dir, name, [&](Inode, Inode there) -> Result<void> {
-            if (there == no_inode) return error(ENOENT);
-            if (node_of(there).kind == NodeKind::symlink) return error(EPERM);
-            step();
-            change(there).attributes[attribute.name] = attribute.value;
-            return {};
-        });
+        return change(
+            dir, name, [&](Node& node) { node.attributes[attribute.name] = attribute.value; },
+            [&](const Node& node) {
+                return node.kind == NodeKind::symlink ? EPERM : refusal(node, attribute.name);
+            });
     }
     Result<void> remove_attribute(FileHandle h, const char* which) noexcept {
         return on<void>(Operation::write, h, [&](Inode inode) { return forget(inode, which); });
@@ -440,6 +481,7 @@ private:
     using Inode = std::uint64_t;
     static constexpr Inode no_inode = 0, root_inode = 1;
     static constexpr std::uint32_t umask = 022;
+    static constexpr unsigned may_read = 4, may_write = 2, may_search = 1;
     static constexpr std::size_t largest_file = std::size_t{1} << 26;
     static constexpr std::size_t block = 4096;
 
@@ -514,6 +556,7 @@ private:
         if (handle == state_->handles.end()) return error(EBADF);
         const auto& node = node_of(handle->second.inode);
         if (node.kind != NodeKind::directory) return error(ENOTDIR);
+        if (!permits(node, may_search)) return error(EACCES);
         if (node.links == 0) return error(ENOENT);  // it was removed
         if (name.size() > 255) return error(ENAMETOOLONG);
         if (name == ".") return handle->second.inode;
@@ -530,6 +573,44 @@ private:
     }
 
     const Node& node_of(Inode inode) const { return *state_->worlds.back().at(inode); }
+    bool is_root() const { return state_->options.user == 0; }
+    bool owns(const Node& node) const { return is_root() || node.user == state_->options.user; }
+    bool permits(const Node& node, unsigned wanted) const {
+        const auto user = state_->options.user;
+        const unsigned shift = node.user == user ? 6 : node.group == user ? 3 : 0;
+        return is_root() || (node.mode >> shift & wanted) == wanted;
+    }
+    bool permits(Inode inode, unsigned wanted) const { return permits(node_of(inode), wanted); }
+    /// The error with which a directory keeps a name; 0: it gives it away.
+    int keeps(Inode in, Inode there) const {
+        if (!permits(in, may_write | may_search)) return EACCES;
+        const auto& dir = node_of(in);
+        return (dir.mode & 01000) == 0 || owns(dir) || owns(node_of(there)) ? 0 : EPERM;
+    }
+    /// Likewise of two, for a move; there may be nothing yet where it goes.
+    int keeps(Inode from_in, Inode source, Inode to_in, Inode there) const {
+        if (const auto refusal = keeps(from_in, source)) return refusal;
+        if (there != no_inode) return keeps(to_in, there);
+        return permits(to_in, may_write | may_search) ? 0 : EACCES;
+    }
+    /// A directory that gets another parent is written: its `..`.
+    bool may_move(Inode inode, Inode from, Inode to) const {
+        return from == to || node_of(inode).kind != NodeKind::directory ||
+               permits(inode, may_write);
+    }
+    /// Of an attribute that is written or removed.
+    int refusal(const Node& node, std::string_view attribute) const {
+        if (is_root()) return 0;
+        if (attribute.starts_with("user.")) return permits(node, may_write) ? 0 : EACCES;
+        return EPERM;
+    }
+    int unless_owned(const Node& node) const { return owns(node) ? 0 : EPERM; }
+    int unless_given(const Node& node, std::uint32_t user, std::uint32_t group) const {
+        const bool is_same = owns(node) && user == node.user &&
+                             (group == node.group || group == state_->options.user);
+        return state_->options.gives_owners && (is_root() || is_same) ? 0 : EPERM;
+    }
+
     /// To be changed in the state of now.
     Node& change(Inode inode) {
         auto& slot = state_->worlds.back().at(inode);
@@ -559,6 +640,11 @@ private:
         Node node;
         node.kind = kind;
         node.mode = mode;
+        node.user = node.group = state_->options.user;
+        if (const auto& dir = node_of(in); (dir.mode & 02000) != 0) {
+            node.group = dir.group;
+            if (kind == NodeKind::directory) node.mode |= 02000;
+        }
         node.modified = node.changed = now();
         state_->worlds.back()[inode] = std::make_shared<const Node>(node);
         state_->data[inode] = std::make_shared<Data>();
@@ -580,7 +666,15 @@ private:
     void touch_directory(Inode inode) { change(inode).modified = now(); }
     void touch(Inode inode) {
         if (state_->worlds.size() == 1) step();
-        change(inode).modified = now();
+        auto& node = change(inode);
+        node.modified = now();
+        drop_capability(node);
+        if (!is_root()) drop_set_ids(node);
+    }
+    // What was given to a program, not to what becomes of it.
+    static void drop_capability(Node& node) { node.attributes.erase("security.capability"); }
+    static void drop_set_ids(Node& node) {
+        node.mode &= (node.mode & 010) != 0 ? ~06000U : ~04000U;  // set-group-id without x is none
     }
     bool is_below(Inode inode, Inode above) const {
         for (;; inode = node_of(inode).parent) {
@@ -598,12 +692,17 @@ private:
         return {node.kind,  node.mode, node.user, node.group,    size,        (size + 511) / 512,
                 node.links, inode,     1,         node.modified, node.changed};
     }
-    std::vector<Attribute> tell_attributes(Inode inode) const {
+    Result<std::vector<Attribute>> tell_attributes(Inode inode) const {
         std::vector<Attribute> all;
-        for (const auto& [name, value] : node_of(inode).attributes) all.push_back({name, value});
+        for (const auto& [name, value] : node_of(inode).attributes) {
+            if (!is_root() && name.starts_with("trusted.")) continue;
+            if (name.starts_with("user.") && !permits(inode, may_read)) return error(EACCES);
+            all.push_back({name, value});
+        }
         return all;
     }
     Result<void> forget(Inode inode, const char* which) {
+        if (const auto refused = refusal(node_of(inode), which)) return error(refused);
         if (!node_of(inode).attributes.contains(which)) return error(ENODATA);
         step();
         change(inode).attributes.erase(which);
@@ -614,23 +713,26 @@ private:
         void operator()(Node& node) const {
             node.user = user;
             node.group = group;
-            if (node.kind == NodeKind::file) node.mode &= ~06000U;
+            if (node.kind == NodeKind::directory) return;
+            drop_capability(node);
+            drop_set_ids(node);
         }
     };
-    template <class F>
-    Result<void> change(FileHandle h, F&& f, int refusal = 0) noexcept {
+    /// @param refuses the error for a node, or 0
+    template <class F, class Refuses>
+    Result<void> change(FileHandle h, F&& f, Refuses&& refuses) noexcept {
         return on<void>(Operation::write, h, [&](Inode inode) -> Result<void> {
-            if (refusal != 0) return error(refusal);
+            if (const auto refusal = refuses(node_of(inode))) return error(refusal);
             step();
             f(change(inode));
             return {};
         });
     }
-    template <class F>
-    Result<void> change(FileHandle dir, const char* name, F&& f, int refusal = 0) noexcept {
+    template <class F, class Refuses>
+    Result<void> change(FileHandle dir, const char* name, F&& f, Refuses&& refuses) noexcept {
         return in<void>(Operation::write, dir, name, [&](Inode, Inode there) -> Result<void> {
-            if (refusal != 0) return error(refusal);
             if (there == no_inode) return error(ENOENT);
+            if (const auto refusal = refuses(node_of(there))) return error(refusal);
             step();
             f(change(there));
             return {};
