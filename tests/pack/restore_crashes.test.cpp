@@ -28,7 +28,8 @@ namespace {
 // Makes trees below a directory, which it makes too. Paths begin with it.
 class Maker {
 public:
-    Maker(SimTree& fs, const std::string& top) : fs_{fs} {
+    /// @param user whose it is all to be; 0 is root
+    Maker(SimTree& fs, const std::string& top, std::uint32_t user) : fs_{fs}, user_{user} {
         const auto root = must(fs_.open_root("/", RootMode::existing));
         dirs_[""] = root;
         dir(top);
@@ -40,6 +41,7 @@ public:
         const auto [in, name] = split(path);
         must(fs_.make_directory_at(in, name.c_str(), 0700));
         const auto handle = must(fs_.open_directory_at(in, name.c_str()));
+        must(fs_.set_owner(handle, user_, user_));
         must(fs_.set_mode(handle, mode));
         dirs_[path] = handle;
     }
@@ -49,11 +51,14 @@ public:
         const auto handle = must(fs_.create_at(in, name.c_str(), 0600));
         for (std::size_t at = 0; at < text.size();)
             at += must(fs_.write_at(handle, as_bytes(std::string_view{text}.substr(at)), at));
-        must(fs_.set_owner(handle, 7, 8));
+        must(fs_.set_owner(handle, user_ != 0 ? user_ : 7, user_ != 0 ? user_ : 8));
         must(fs_.set_mode(handle, mode));
         must(fs_.set_attribute(handle, {"user.origin", path}));
         must(fs_.set_modified(handle, {time != 0 ? time : ++time_, 5}));
         must(fs_.close(handle));
+    }
+    void close(const std::string& path, std::uint32_t mode) {
+        must(fs_.set_mode(dirs_.at(path), mode));
     }
     void link(const std::string& path, const std::string& to) {
         const auto [in, name] = split(path);
@@ -63,6 +68,7 @@ public:
     void symlink(const std::string& path, const std::string& target) {
         const auto [in, name] = split(path);
         must(fs_.make_symlink_at(target.c_str(), in, name.c_str()));
+        must(fs_.set_owner_at(in, name.c_str(), user_, user_));
         must(fs_.set_modified_at(in, name.c_str(), {++time_, 6}));
     }
     // Times of directories last, and all of it durable.
@@ -79,6 +85,7 @@ private:
                 slash == path.npos ? path : path.substr(slash + 1)};
     }
     SimTree& fs_;
+    std::uint32_t user_;
     std::map<std::string, FileHandle> dirs_;
     std::int64_t time_ = 1000;
 };
@@ -124,12 +131,16 @@ void describe(SimTree& fs, FileHandle dir, const std::string& path, Tree& tree,
         }
     }
 }
+/// Who restores.
+std::uint32_t user = 0;
 Tree describe(SimTree& fs) {
+    fs.act_as(0);
     const auto root = must(fs.open_root("/", RootMode::existing));
     Tree tree;
     std::map<std::uint64_t, std::string> first;
     describe(fs, root, "", tree, first);
     must(fs.close(root));
+    fs.act_as(user);
     tree.at("home").metadata.clear();  // which has got and lost a name
     return tree;
 }
@@ -154,6 +165,7 @@ struct Scenario {
     std::function<void(Maker&)> after;   // likewise, of what was saved
     bool delete_extra = false;
     SimTreeOptions fs{};
+    std::uint32_t user = 0;
 };
 
 std::string text(std::size_t size, char first) {
@@ -232,7 +244,32 @@ void restyled_tree(Maker& make) {
 void no_tree(Maker&) {}
 void empty_tree(Maker& make) { make.dir("home/tree", 0700); }
 
-std::vector<Scenario> scenarios() {
+/// Directories in which their owner may not write, as tools make them for what is not to be changed.
+void closed_tree(Maker& make) {
+    make.dir("home/tree", 0700);
+    make.dir("home/tree/deep");
+    make.dir("home/tree/deep/x");
+    make.dir("home/tree/deep/x/y");
+    make.file("home/tree/deep/x/y/z1", "z1", 0444);
+    make.file("home/tree/deep/x/y/z2", "z2", 0444);
+    make.file("home/tree/deep/x/w", "w", 0444);
+    make.close("home/tree/deep/x/y", 0555);
+    make.close("home/tree/deep/x", 0555);
+}
+void other_closed_tree(Maker& make) {
+    make.dir("home/tree", 0700);
+    make.dir("home/tree/deep");
+    make.dir("home/tree/deep/x");
+    make.dir("home/tree/deep/x/y");
+    make.file("home/tree/deep/x/y/z1", "z1, another", 0444);
+    make.dir("home/tree/deep/x/v");
+    make.file("home/tree/deep/x/v/u", "u", 0400);
+    make.close("home/tree/deep/x/v", 0500);
+    make.close("home/tree/deep/x/y", 0555);
+    make.close("home/tree/deep/x", 0555);
+}
+
+std::vector<Scenario> base_scenarios() {
     const SimTreeOptions plain{}, old{.has_move_modes = false, .longest_write = 700};
     return {{"into nothing", no_tree, some_tree, false, plain},
             {"into nothing, short writes", no_tree, some_tree, false, old},
@@ -249,7 +286,17 @@ std::vector<Scenario> scenarios() {
             {"symlinks in the way", escaping_tree, some_tree, true, plain},
             {"metadata", restyled_tree, some_tree, false, plain},
             {"nothing", some_tree, some_tree, true, plain},
-            {"all deleted", some_tree, empty_tree, true, plain}};
+            {"all deleted", some_tree, empty_tree, true, plain},
+            {"closed directories", closed_tree, other_closed_tree, true, plain},
+            {"and back, closed", other_closed_tree, closed_tree, true, old}};
+}
+std::vector<Scenario> scenarios() {
+    auto all = base_scenarios();
+    for (auto scenario : base_scenarios()) {
+        scenario.user = 7;
+        all.push_back(scenario);
+    }
+    return all;
 }
 
 // A scenario made ready: what is there, and what was saved.
@@ -257,19 +304,21 @@ struct Stage {
     explicit Stage(const Scenario& scenario)
         : fs{scenario.fs}
         , can_exchange{scenario.fs.has_move_modes} {
+        user = scenario.user;
         {
             SimTree other;
-            Maker make{other, "home"};
+            Maker make{other, "home", user};
             scenario.after(make);
             make.end();
             PlainSaver<SimTree> saver{other, store, 1024};
             root = saver.save("/home/tree");
         }
         {
-            Maker make{fs, "home"};
+            Maker make{fs, "home", user};
             scenario.before(make);
             make.end();
         }
+        fs.act_as(user);
         options.force = true;
         options.threads = 1;
         options.compare_content = true;
@@ -484,11 +533,13 @@ BOOST_AUTO_TEST_CASE(what_is_written_after_a_crash_is_not_lost) {
                     continue;
                 ++states;
                 auto touched = crashed.after_crash(0, LostBytes::none);
+                touched.act_as(0);
                 const auto dir = open_path(touched, path);
                 const auto file = must(touched.create_at(dir, "work", 0600));
                 BOOST_REQUIRE(must(touched.write_at(file, as_bytes("of a day"), 0)) == 8U);
                 must(touched.close(file));
                 must(touched.close(dir));
+                touched.act_as(user);
                 const auto recovered = recover_restore(touched, "/home/tree");
                 if (!recovered) {
                     BOOST_ERROR(scenario.name << ": " << path << ": "
@@ -523,11 +574,13 @@ BOOST_AUTO_TEST_CASE(what_is_taken_away_after_a_crash_stops_nothing) {
                     ++states;
                     auto touched = crashed.after_crash(0, LostBytes::none);
                     const auto slash = path.rfind('/');
+                    touched.act_as(0);
                     const auto dir = open_path(touched, path.substr(0, slash));
                     const auto name = path.substr(slash + 1);
                     remove_all(touched, dir, name);
                     if (with_symlink) must(touched.make_symlink_at("/home", dir, name.c_str()));
                     must(touched.close(dir));
+                    touched.act_as(user);
                     if (const auto recovered = recover_restore(touched, "/home/tree"); !recovered)
                         BOOST_ERROR(scenario.name << ": " << path << ": "
                                                   << bobbin::describe(recovered.error()));

@@ -170,9 +170,15 @@ private:
             return *there == step.before && (!skips_changed_ || !step.before.is_directory ||
                                              !is_touched(step.dir, step.name, step.before));
         };
+        const auto open_to_move = [&]() -> Result<void> {
+            if (!is_closed(step.before)) return {};
+            return set_mode(**dir, step.name, step.before.mode | 0700);
+        };
         if (step.step == RestoreStep::remove) {
             if (!*there && skips_changed_) return {};
-            return may_go() ? move(**dir, step.name, removed_, number) : changed_meanwhile();
+            if (!may_go()) return changed_meanwhile();
+            if (auto opened = open_to_move(); !opened) return opened;
+            return move(**dir, step.name, removed_, number);
         }
         if (*there == step.staged) return {};
         auto staged = look(staged_, number);
@@ -184,6 +190,7 @@ private:
             if (!out) return out.error();
             if (*out == step.before) return move(staged_, number, **dir, step.name);
         } else if (step.step == RestoreStep::replace && may_go()) {
+            if (auto opened = open_to_move(); !opened) return opened;
             return replace(**dir, step.name, number);
         }
         return changed_meanwhile();
@@ -208,7 +215,8 @@ private:
         const bool is_out =
             step.step != RestoreStep::create && (*out == step.before || *exchanged == step.before);
         const bool is_in = step.step != RestoreStep::remove && *exchanged != step.staged;
-        if (!is_out && !is_in) return {};  // it was not done, or is undone
+        const bool was_closed = step.step != RestoreStep::create && is_closed(step.before);
+        if (!is_out && !is_in && !was_closed) return {};  // it was not done, or is undone
         auto dir = directories_.open(step.dir);
         if (!dir) {
             if (is_gone(dir.error())) return is_out ? strand() : Result<void>{};
@@ -219,14 +227,33 @@ private:
         if (is_in && *there == step.staged) {
             if (step.staged.is_directory && is_touched(step.dir, step.name, step.staged))
                 return is_out ? strand() : changed_meanwhile();
-            if (*exchanged == step.before)
-                return move(**dir, step.name, staged_, number, MoveMode::exchange);
-            if (auto back = move(**dir, step.name, staged_, number); !back) return back;
-            there = Seen{};
+            const bool is_exchanged = *exchanged == step.before;
+            auto back = move(**dir, step.name, staged_, number,
+                             is_exchanged ? MoveMode::exchange : MoveMode::no_replace);
+            if (!back) return back;
+            there = is_exchanged ? Seen{step.before} : Seen{};
         }
-        if (!is_out) return {};
-        if (*there) return strand();
-        return move(*out == step.before ? removed_ : staged_, number, **dir, step.name);
+        if (is_out && *there != step.before) {
+            if (*there) return strand();
+            const auto from = *out == step.before ? removed_ : staged_;
+            if (auto back = move(from, number, **dir, step.name); !back) return back;
+            there = Seen{step.before};
+        }
+        if (!was_closed || *there != step.before) return {};
+        return set_mode(**dir, step.name, step.before.mode);
+    }
+
+    /// Whether its owner may not take it out of its directory, which changes its `..`.
+    static bool is_closed(const NodeIdentity& node) noexcept {
+        return node.is_directory && (node.mode & 0200) == 0;
+    }
+    Result<void> set_mode(FileHandle dir, const std::string& name, std::uint32_t mode) {
+        auto opened = call([&] { return fs_.open_directory_at(dir, name.c_str()); });
+        if (!opened) return opened.error();
+        auto set = call([&] { return fs_.set_mode(*opened, mode); });
+        (void)fs_.close(*opened);
+        if (!set && !is_refusal(set.error())) return set;
+        return {};
     }
 
     /// Calls `f` with what stays, opened. False: it is gone, or something else.

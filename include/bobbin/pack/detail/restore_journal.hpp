@@ -32,10 +32,11 @@ struct NodeIdentity {
     bool is_directory = false;  ///< which has no size, and a time that may change
     std::uint64_t size = 0;
     FileTime modified;
+    std::uint32_t mode = 0;  ///< which may change
 
     static NodeIdentity of(const NodeStatus& node) noexcept {
         const bool is_directory = node.kind == NodeKind::directory;
-        return {node.inode, is_directory, is_directory ? 0 : node.size, node.modified};
+        return {node.inode, is_directory, is_directory ? 0 : node.size, node.modified, node.mode};
     }
     friend bool operator==(const NodeIdentity& a, const NodeIdentity& b) noexcept {
         return a.inode == b.inode && a.is_directory == b.is_directory && a.size == b.size &&
@@ -175,6 +176,7 @@ private:
         put_varint(to, identity.size);
         put_varint(to, zigzag(identity.modified.seconds));
         put_varint(to, identity.modified.nanoseconds);
+        put_varint(to, identity.mode);
     }
     static NodeIdentity get_identity(FieldReader& from) noexcept {
         NodeIdentity identity;
@@ -183,6 +185,7 @@ private:
         identity.size = from.varint();
         identity.modified.seconds = unzigzag(from.varint());
         identity.modified.nanoseconds = static_cast<std::uint32_t>(from.varint(0, 999'999'999));
+        identity.mode = static_cast<std::uint32_t>(from.varint(0, 07777));
         return identity;
     }
 
