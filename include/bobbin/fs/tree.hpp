@@ -80,7 +80,7 @@ enum class MoveMode : std::uint8_t {
 /// | `fs.remove_directory_at(dir, name)` | `Result<void>` | an empty one |
 /// | `fs.move_at(from_dir, from, dir, name, mode)` | `Result<void>` | atomic; `not_supported` where the file system has not that mode |
 /// | `fs.set_mode(h, mode)` | `Result<void>` | 07777; symlinks have none |
-/// | `fs.set_owner(h, user, group)`, `fs.set_owner_at(dir, name, user, group)` | `Result<void>` | takes set-user-id and set-group-id from a file |
+/// | `fs.set_owner(h, user, group)`, `fs.set_owner_at(dir, name, user, group)` | `Result<void>` | takes set-user-id, set-group-id and capabilities from a file |
 /// | `fs.set_modified(h, time)`, `fs.set_modified_at(dir, name, time)` | `Result<void>` | the time of the last access stays |
 /// | `fs.attributes(h)`, `fs.attributes_at(dir, name)` | `Result<std::vector<Attribute>>` | by name, ascending; `not_supported` where there can be none, or not for this kind |
 /// | `fs.set_attribute(h, attribute)`, `fs.set_attribute_at(dir, name, attribute)` | `Result<void>` | made or replaced |
