@@ -42,7 +42,8 @@ inline std::uint32_t crc32c_portable(std::uint32_t crc, ByteView bytes) noexcept
 
 #if defined(__x86_64__)
 // By the compilers' builtins: the header of the intrinsics costs every user 3,500 lines.
-[[gnu::target("sse4.2")]] inline std::uint32_t crc32c_sse42(std::uint32_t crc, ByteView bytes) noexcept {
+[[gnu::target("sse4.2")]] inline std::uint32_t crc32c_sse42(std::uint32_t crc,
+                                                            ByteView bytes) noexcept {
     const std::byte* at = bytes.data();
     std::size_t left = bytes.size();
     std::uint64_t wide = crc;
@@ -52,7 +53,8 @@ inline std::uint32_t crc32c_portable(std::uint32_t crc, ByteView bytes) noexcept
         wide = __builtin_ia32_crc32di(wide, word);
     }
     crc = static_cast<std::uint32_t>(wide);
-    for (; left != 0; ++at, --left) crc = __builtin_ia32_crc32qi(crc, std::to_integer<unsigned char>(*at));
+    for (; left != 0; ++at, --left)
+        crc = __builtin_ia32_crc32qi(crc, std::to_integer<unsigned char>(*at));
     return crc;
 }
 #endif
