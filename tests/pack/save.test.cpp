@@ -172,6 +172,21 @@ BOOST_AUTO_TEST_CASE(small_files_are_grouped_and_long_ones_cut) {
     BOOST_TEST((bytes_of(at.store, tree.at("long").content) == "x" + text_of(7777, 5'000'000)));
 }
 
+// A group that has room for a chunk by its own buffer may be too long for a record.
+BOOST_AUTO_TEST_CASE(the_longest_chunks_fit_into_records) {
+    SavedDirectory at;
+    put_file(at / "a", text_of(1, 100'000));
+    put_file(at / "b", text_of(2, largest_record));
+    put_file(at / "c", text_of(3, 100'000));
+    put_file(at / "d", text_of(4, largest_record - 1));
+    at.options.threads = 1;
+    at.options.largest_whole = Bytes{largest_record};
+    const auto tree = at.tree(at.save());
+    BOOST_TEST(at.store.largest_record <= largest_record);
+    for (const auto* name : {"a", "b", "c", "d"})
+        BOOST_TEST(tree.at(name).content.extents.size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(other_codecs_and_chunkers) {
     SavedDirectory at;
     make_varied(at);

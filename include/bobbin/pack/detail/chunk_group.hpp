@@ -93,7 +93,8 @@ public:
     /// Room for a chunk behind those that are there, until the next call.
     Result<MutableByteView> room(std::size_t size) {
         const auto needed = std::max(size, target_);
-        if (filled_ != 0 && (filled_ + size > room_ || chunks_.size() == most_chunks))
+        const auto most = std::min<std::size_t>(room_, largest_record);
+        if (filled_ != 0 && (filled_ + size > most || chunks_.size() == most_chunks))
             if (auto flushed = flush(); !flushed) return flushed.error();
         if (filled_ == 0 && needed > room_) {
             bytes_.at_least(needed + target_);
