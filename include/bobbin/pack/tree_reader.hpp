@@ -28,18 +28,21 @@ namespace detail {
 /// A list has 1024 extents of up to 43 bytes.
 inline constexpr std::size_t largest_list = std::size_t{64} << 10;
 
+/// The record of a list, for `for_each_chunk`.
+template <ChunkSource S>
+Result<std::vector<std::byte>> read_list(S& source, const Address& address) {
+    const auto bytes = source.read(address);
+    if (!bytes) return bytes.error();
+    if (bytes->size() > largest_list) return Error{Errc::tree_malformed, Operation::decode};
+    return std::vector<std::byte>(bytes->begin(), bytes->end());
+}
+
 /// Calls `visit(extent, bytes)`, a `Result<void>`, for each chunk and hole; `bytes` are a chunk's,
 /// checked, until the source is used again.
 template <ChunkSource S, class Visit>
 Result<void> read_content(S& source, const Content& content, Visit&& visit) {
     return for_each_chunk(
-        content,
-        [&](const Address& address) -> Result<std::vector<std::byte>> {
-            const auto bytes = source.read(address);
-            if (!bytes) return bytes.error();
-            if (bytes->size() > largest_list) return Error{Errc::tree_malformed, Operation::decode};
-            return std::vector<std::byte>(bytes->begin(), bytes->end());
-        },
+        content, [&](const Address& address) { return read_list(source, address); },
         [&](const Extent& extent) -> Result<void> {
             if (extent.is_hole) return visit(extent, ByteView{});
             const auto bytes = source.read(extent.address);

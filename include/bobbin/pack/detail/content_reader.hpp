@@ -138,7 +138,7 @@ private:
             read.wrong = size.error();
             return read;
         }
-        // Before it is stored, so that what is read again leaves nothing behind.
+        // First, so that a file of which this can't be told leaves nothing behind.
         check_after(h, before, read);
         if (read.wrong || *size == 0) return read;
         const auto address = files_.keep(*size);
