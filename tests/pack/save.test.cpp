@@ -431,6 +431,34 @@ BOOST_AUTO_TEST_CASE(deep_trees_take_few_handles) {
     ::close(fd);
 }
 
+BOOST_AUTO_TEST_CASE(what_no_reader_would_follow_is_left_out) {
+    SavedDirectory at;
+    auto fd = ::open(at.path().c_str(), O_RDONLY | O_DIRECTORY);
+    for (std::size_t i = 0; i < TreeLimits::depth + 2; ++i) {
+        BOOST_REQUIRE(::mkdirat(fd, "d", 0755) == 0);
+        const auto next = ::openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        ::close(std::exchange(fd, next));
+    }
+    ::close(fd);
+    at.wait_for_clock();
+    for (const bool with_cache : {false, true, true}) {
+        const auto saved = at.save(with_cache);
+        BOOST_TEST(saved.counts.directories == TreeLimits::depth + 1);
+        BOOST_REQUIRE(at.problems.size() == 1U);
+        BOOST_TEST((at.problems[0].kind == SaveProblemKind::unreadable));
+        BOOST_TEST(at.problems[0].error.is(Errc::not_supported));
+        BOOST_TEST(at.problems[0].path.size() == 2 * (TreeLimits::depth + 1) - 1);
+    }
+    // Too long a path for others: one directory after the other moves up.
+    fd = ::open(at.path().c_str(), O_RDONLY | O_DIRECTORY);
+    for (std::size_t i = 0; i < TreeLimits::depth + 1; ++i) {
+        ::renameat(fd, "d/d", fd, "up");
+        ::unlinkat(fd, "d", AT_REMOVEDIR);
+        ::renameat(fd, "up", fd, "d");
+    }
+    ::close(fd);
+}
+
 BOOST_AUTO_TEST_CASE(memory_does_not_follow_the_size_of_files) {
     SavedDirectory at;
     {

@@ -21,7 +21,7 @@ namespace bobbin::pack {
 
 /// What a save could not do as it should.
 enum class SaveProblemKind : std::uint8_t {
-    unreadable,             ///< left out, and so is all beneath a directory
+    unreadable,             ///< left out, with all beneath a directory; or beyond `TreeLimits`
     vanished,               ///< left out: it was listed, and has gone or become something else
     special_file,           ///< left out: a device, socket or fifo
     changed_while_read,     ///< saved, but its bytes may never have been like that at one time

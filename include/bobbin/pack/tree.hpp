@@ -25,6 +25,7 @@ struct TreeLimits {
     static constexpr std::size_t attribute_name = 255;  ///< bytes
     static constexpr std::size_t entry = std::size_t{1} << 20;  ///< bytes, encoded
     static constexpr std::size_t smallest_node = 6;             ///< bytes, of an empty directory
+    static constexpr std::size_t depth = 4096;  ///< directories on the way below the root's
 };
 
 enum class EntryKind : std::uint8_t { file = 1, directory, symlink };
@@ -223,8 +224,7 @@ public:
     Result<void> add_encoded(std::string_view name, ByteView encoded) noexcept {
         if (is_finished_ || name <= previous_)
             return Error{Errc::invalid_argument, Operation::encode};
-        if (encoded.size() > TreeLimits::entry)
-            return Error{Errc::out_of_range, Operation::encode};
+        if (encoded.size() > TreeLimits::entry) return Error{Errc::out_of_range, Operation::encode};
         return bobbin::detail::without_throwing(Operation::encode, [&]() -> Result<void> {
             drop_taken();
             make_room(encoded.size() + detail::max_varint);

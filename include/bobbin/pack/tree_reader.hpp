@@ -19,7 +19,7 @@ namespace bobbin::pack {
 
 /// Limits of a walk over a tree, which may be anything.
 struct WalkLimits {
-    std::size_t depth = 4096;                    ///< of directories
+    std::size_t depth = TreeLimits::depth;       ///< of directories
     std::size_t memory = std::size_t{32} << 20;  ///< bytes for directories not yet entered
 };
 

@@ -113,16 +113,21 @@ public:
     /// Directory by directory, so that one that is damaged hides no other.
     Result<void> run(const TreeEntry& root) {
         if (root.kind != EntryKind::directory) {
-            files_.push_back({{}, root.content});
+            files_.push_back({{}, root.content, 0});
             return check_files();
         }
-        directories_.push_back({{}, root.content});
+        directories_.push_back({{}, root.content, 0});
         while (!directories_.empty()) {
             const auto directory = std::move(directories_.back());
             directories_.pop_back();
             const auto before = directories_.size();
+            if (directory.depth > TreeLimits::depth) {
+                problems_.push_back(
+                    {directory.path, Error{Errc::not_supported, Operation::decode}});
+                continue;
+            }
             auto read = for_each_entry(source_, directory.content, [&](TreeEntry& entry) {
-                note(directory.path, entry);
+                note(directory, entry);
                 return Result<bool>{true};
             });
             if (!read) {
@@ -140,15 +145,16 @@ private:
     struct Place {
         std::string path;
         Content content;
+        std::size_t depth = 0;  ///< of a directory
     };
 
     /// What needs the source waits until it is free.
-    void note(const std::string& directory, const TreeEntry& entry) {
-        auto path = directory.empty() ? entry.name : directory + '/' + entry.name;
+    void note(const Place& above, const TreeEntry& entry) {
+        auto path = above.path.empty() ? entry.name : above.path + '/' + entry.name;
         if (entry.kind == EntryKind::directory)
-            directories_.push_back({std::move(path), entry.content});
+            directories_.push_back({std::move(path), entry.content, above.depth + 1});
         else if (entry.content.level != 0)
-            files_.push_back({std::move(path), entry.content});
+            files_.push_back({std::move(path), entry.content, 0});
         else
             check(path, entry.content);
     }
@@ -169,15 +175,10 @@ private:
 
     /// Those with lists, now that the source is free.
     Result<void> check_files() {
-        for (const auto& [path, content] : std::exchange(files_, {})) {
+        for (const auto& [path, content, depth] : std::exchange(files_, {})) {
             std::optional<Error> wrong;
             auto walked = for_each_chunk(
-                content,
-                [&](const Address& address) -> Result<std::vector<std::byte>> {
-                    auto bytes = source_.read(address);
-                    if (!bytes) return bytes.error();
-                    return std::vector<std::byte>(bytes->begin(), bytes->end());
-                },
+                content, [&](const Address& address) { return read_list(source_, address); },
                 [&](const Extent& extent) -> Result<void> {
                     if (!wrong && !extent.is_hole) wrong = is_good_(extent.address);
                     return {};

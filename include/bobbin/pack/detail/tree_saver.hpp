@@ -188,6 +188,9 @@ private:
             worker.entries.tell(*above, frame->name, problem_of(error), error);
             return std::shared_ptr<Frame>{};
         };
+        // No reader would follow.
+        if (frame->depth > TreeLimits::depth)
+            return failed(Error{Errc::not_supported, Operation::encode});
         {
             const auto outer = handles_.take(*above);
             if (!outer) return failed(outer.error());
