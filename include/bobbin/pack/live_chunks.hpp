@@ -5,6 +5,8 @@
 #include <bobbin/pack/tree_reader.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <unordered_set>
@@ -77,10 +79,11 @@ private:
         }
 
     private:
-        /// A node is its chunks in their order; one may be a part of several nodes.
+        /// A node is what its level makes of its chunks, in their order; one may be a part of
+        /// several nodes.
         static Address name_of(const Content& node) {
-            if (node.extents.size() == 1) return node.extents.front().address;
             Sha256 digest;
+            digest.update(std::array{std::byte{node.level}});
             for (const auto& extent : node.extents) digest.update(extent.address);
             return digest.finish();
         }
