@@ -290,8 +290,14 @@ private:
 
     std::string draft_name() const { return name_ + ".new"; }
 
-    static bool is_before(const FileTime& a, const FileTime& b) noexcept {
-        return a.seconds != b.seconds ? a.seconds < b.seconds : a.nanoseconds < b.nanoseconds;
+    /// Whether a clock that told `time` tells another one from `begin` on. Its steps are no longer
+    /// than the zeros at the end allow; where it tells no fractions, it may be FAT's: two seconds.
+    static bool is_before(const FileTime& time, const FileTime& begin) noexcept {
+        if (time.nanoseconds == 0) return time.seconds <= begin.seconds - 2;
+        std::uint32_t step = 1;
+        while (time.nanoseconds % (step * 10) == 0) step *= 10;
+        return time.seconds != begin.seconds ? time.seconds < begin.seconds
+                                             : time.nanoseconds + step <= begin.nanoseconds;
     }
 
     bool read_all(MutableByteView to, std::uint64_t offset) noexcept {
