@@ -156,6 +156,38 @@ class Faults(harness.StoreCase):
         out = self.restored()
         self.assertEqual(os.listdir(os.fsencode(out)), os.listdir(os.fsencode(self.tree)))
 
+    def test_a_file_that_is_written_in_the_second_of_its_save(self):
+        self.mount_coarse()
+        first = self.write("file", "old")
+        self.assertEqual(first.stat().st_mtime_ns % 10**9, 0, "this file system tells fractions")
+        time.sleep(1.05 - time.time() % 1)
+        self.write("file", "old")
+        time.sleep(0.3)
+        self.save()
+        self.write("file", "new")
+        self.write("another", "new")
+        for _ in range(2):
+            time.sleep(1.2)
+            snapshot = self.save()
+            self.assertEqual(self.pack("cat", snapshot, "file"), b"new")
+            self.assertEqual(self.pack("cat", snapshot, "another"), b"new")
+        time.sleep(2)
+        self.save()
+        self.assertEqual(self.json("save", self.tree)["unchanged"], 2)
+
+    def mount_coarse(self):
+        """Makes the tree a file system whose inodes have no room for fractions of a second."""
+        image = self.place / "image"
+        with open(image, "wb") as file:
+            file.truncate(16 << 20)
+        for words in (["mkfs.ext4", "-q", "-I", "128", image], ["mount", "-o", "loop", image, self.tree]):
+            if shutil.which(words[0]) is None:
+                self.skipTest(f"there is no {words[0]}")
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                self.skipTest(f"{words[0]}: {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", self.tree], check=True)
+
     def test_one_unreadable_file_stops_no_save(self):
         if os.geteuid() == 0 and shutil.which("setpriv") is None:
             self.skipTest("root can read all files")
