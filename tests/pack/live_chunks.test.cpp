@@ -93,4 +93,36 @@ BOOST_AUTO_TEST_CASE(all_agree_how_deep_a_tree_may_be) {
     BOOST_TEST(problems[0].path.size() == 2 * (TreeLimits::depth + 1) - 1);
 }
 
+// What the disk refuses of one directory or list hides nothing of the others.
+BOOST_AUTO_TEST_CASE(a_disk_that_refuses_some_is_a_problem_of_what_needs_it) {
+    ChunkStore store;
+    const auto leaf = store.directory({plain("f", store.content("f"))});
+    const auto lists = store.content(std::string(ContentLimits::in_entry * 3 + 1, 'x') + "end", 2);
+    const auto missing = store.content("missing");
+    const auto top =
+        root(store.directory({directory("a", leaf), plain("b", lists),
+                              directory("c", store.directory({plain("g", missing)}))}));
+    BOOST_REQUIRE(store.remove(missing.extents[0].address));
+    struct Refusing : ChunkStore::Reader {
+        using Reader::read;
+        using Reader::Reader;
+        std::vector<Address> refused;
+        Result<ByteView> read(const Address& address) {
+            if (std::ranges::find(refused, address) != refused.end())
+                return Error::system(EIO, Operation::read);
+            return Reader::read(address);
+        }
+    } source{store};
+    source.refused = {leaf.extents[0].address, lists.extents[0].address};
+    const auto problems =
+        must(verify_tree(source, top, [&](const Address& address) -> std::optional<Error> {
+            if (store.all().contains(address)) return {};
+            return Error{Errc::chunk_missing, Operation::read};
+        }));
+    std::vector<std::string> paths;
+    for (const auto& problem : problems) paths.push_back(problem.path);
+    BOOST_TEST(paths == (std::vector<std::string>{"b", "a", "c/g"}),
+               boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

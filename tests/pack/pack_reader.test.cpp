@@ -422,7 +422,9 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_disk_is_not_damage) {
     // And where it comes later.
     struct Fading : MemoryFile {
         std::shared_ptr<bool> fails = std::make_shared<bool>(false);
+        std::shared_ptr<std::uint64_t> failed = std::make_shared<std::uint64_t>(0);
         Result<std::size_t> read_at(MutableByteView to, std::uint64_t offset) const noexcept {
+            if (*fails) ++*failed;
             if (*fails) return Error::system(EIO, Operation::read);
             return MemoryFile::read_at(to, offset);
         }
@@ -430,11 +432,18 @@ BOOST_AUTO_TEST_CASE(an_error_of_the_disk_is_not_damage) {
     Fading file;
     file.bytes = contents.pack;
     const auto fails = file.fails;
+    const auto failed = file.failed;
     auto reader = pack::PackReader<Fading, Sha256, Known>::open(file);
     BOOST_REQUIRE(reader);
     *fails = true;
     BOOST_TEST(reader->read(reader->chunk(0)).error().is_errno(EIO));
-    BOOST_TEST(reader->verify([](const auto&, const Error&) {}).error().is_errno(EIO));
+    // All chunks are told, and the disk is asked for each record once.
+    std::size_t told = 0;
+    *failed = 0;
+    BOOST_REQUIRE(
+        reader->verify([&](const auto&, const Error& error) { told += error.is_errno(EIO); }));
+    BOOST_TEST(told == contents.chunks.size());
+    BOOST_TEST(*failed == reader->index().records().size());
     *fails = false;
     BOOST_TEST(reader->read(reader->chunk(0)).has_value());
 }

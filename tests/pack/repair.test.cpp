@@ -33,6 +33,16 @@ struct Bench {
         (void)ground.close(file);
         return size;
     }
+    /// Where the record of a chunk lies.
+    pack::RecordPlace record(ObjectId id, std::uint64_t chunk) {
+        const auto pack = life->packs->view().open(id);
+        const auto found = pack->find(digest_of<Sha256>(chunk_bytes(chunk)));
+        return pack->index().records()[static_cast<std::size_t>(found->place.record)];
+    }
+    void refuse(ObjectId id, std::uint64_t chunk) {
+        const auto at = record(id, chunk).offset + 100;
+        life->data.refuse(id, at, at + 1);
+    }
     void flip(ObjectId id, std::uint64_t at, std::byte by = std::byte{0x40}) {
         const auto file = open(id, OpenMode::write);
         std::byte byte{};
@@ -204,6 +214,133 @@ BOOST_AUTO_TEST_CASE(what_is_missing_damaged_or_unreadable_are_three_answers) {
     bench.flip(id, 128 + 24 + 36 + 100);
     const auto damaged = bench.life->packs->source().read(digest_of<Sha256>(chunk_bytes(0)));
     BOOST_TEST((!damaged && damaged.error().kind() == ErrorKind::corrupt));
+}
+
+// One sector that the disk refuses costs the record that it is in.
+BOOST_AUTO_TEST_CASE(what_the_disk_refuses_is_lost_and_all_else_is_saved) {
+    for (std::uint64_t n = 0; n < 3; ++n) {
+        Bench bench;
+        bench.life->save(1, {0, 3});
+        BOOST_REQUIRE(bench.packs().size() == 1U);
+        const auto id = bench.packs().front();
+        const auto key = digest_of<Sha256>(chunk_bytes(n));
+        bench.refuse(id, n);
+        const auto report = bench.verify();
+        BOOST_TEST((report.packs_damaged.empty() && report.unreadable.empty()));
+        BOOST_REQUIRE(report.chunks_damaged.size() == 1U);
+        BOOST_TEST((report.chunks_damaged[0].key == key));
+        BOOST_TEST(report.chunks_damaged[0].error.is_errno(EIO));
+        const pack::ChunkHealth health{bench.life->packs->view(), report};
+        for (std::uint64_t other = 0; other < 3; ++other)
+            BOOST_TEST(health(digest_of<Sha256>(chunk_bytes(other))).has_value() == (other == n));
+
+        const auto repaired = bench.repair();
+        BOOST_TEST(repaired.salvaged == 2U);
+        BOOST_TEST(repaired.lost == 1U);
+        BOOST_TEST(repaired.left.empty());
+        BOOST_TEST((repaired.set_aside == std::vector{id} && repaired.removed.empty()));
+        BOOST_TEST(bench.size(id) != 0U);
+        BOOST_TEST(bench.count_served(0, 3) == 2U);
+        BOOST_TEST(bench.verify().is_sound());
+        bench.life->save(2, {0, 3});
+        BOOST_TEST(bench.count_served(0, 3) == 3U);
+    }
+}
+
+// The disk may be there again tomorrow, so what nothing can be read of stays what it is, until all
+// of it is elsewhere.
+BOOST_AUTO_TEST_CASE(a_pack_of_which_nothing_is_read_is_left) {
+    Bench bench;
+    bench.life->save(1, {0, 2});
+    bench.life->save(2, {2, 4});
+    const auto id = bench.packs().front();
+    for (std::uint64_t n = 0; n < 2; ++n) bench.refuse(id, n);
+    const auto report = bench.verify();
+    BOOST_TEST((report.chunks_damaged.size() == 2 && report.unreadable.empty()));
+    auto repaired = bench.repair();
+    BOOST_TEST((repaired.lost == 0 && repaired.salvaged == 0));
+    BOOST_TEST((repaired.removed.empty() && repaired.set_aside.empty()));
+    BOOST_REQUIRE(repaired.left.size() == 1U);
+    BOOST_TEST((repaired.left[0].pack == id && repaired.left[0].error.is_errno(EIO)));
+
+    pack::RepairSink sink{*bench.life->packs, report};
+    const auto add = [&](std::uint64_t n) {
+        const auto bytes = chunk_bytes(n);
+        const pack::NewChunk<Sha256> chunk{digest_of<Sha256>(bytes),
+                                           static_cast<std::uint32_t>(bytes.size())};
+        const auto is_new = sink.claim(chunk.key);
+        BOOST_REQUIRE(is_new.has_value());
+        BOOST_TEST(sink.contains(chunk.key) == !*is_new);
+        if (*is_new) BOOST_REQUIRE(sink.add_encoded({&chunk, 1}, 0, bytes).has_value());
+        return *is_new;
+    };
+    BOOST_TEST(add(0));
+    BOOST_TEST(!add(2));
+    BOOST_TEST(bench.life->packs->commit().has_value());
+    repaired = bench.repair();
+    BOOST_TEST((repaired.left.size() == 1 && repaired.removed.empty()));
+    BOOST_TEST(add(1));
+    BOOST_TEST(add(4));
+    BOOST_TEST(bench.life->packs->commit().has_value());
+    repaired = bench.repair();
+    BOOST_TEST((repaired.left.empty() && repaired.removed == std::vector{id}));
+    BOOST_TEST(bench.count_served(0, 5) == 5U);
+    BOOST_TEST(bench.verify().is_sound());
+}
+
+BOOST_AUTO_TEST_CASE(a_disk_that_refuses_all_is_no_reason_to_give_anything_up) {
+    for (const bool with_index : {true, false}) {
+        Bench bench;
+        bench.life->save(1, {0, 4});
+        bench.life->save(2, {4, 8});
+        const auto packs = bench.packs();
+        for (const auto id : packs) {
+            const auto last = bench.life->packs->view().open(id)->index().records().back();
+            const auto begin = std::uint64_t{with_index ? pack::PackHeader::encoded_size : 0};
+            const auto end =
+                with_index ? last.offset + last.shape.size(Sha256::size) : bench.size(id);
+            bench.life->data.refuse(id, begin, end);
+        }
+        const auto repaired = bench.repair();
+        BOOST_TEST(repaired.left.size() == packs.size());
+        BOOST_TEST((repaired.removed.empty() && repaired.set_aside.empty() && repaired.lost == 0));
+        BOOST_TEST((bench.packs() == packs));
+        const auto report = bench.verify();
+        const pack::ChunkHealth health{bench.life->packs->view(), report};
+        for (std::uint64_t n = 0; n < 8; ++n)
+            BOOST_TEST(health(digest_of<Sha256>(chunk_bytes(n)))->is_errno(EIO));
+    }
+}
+
+// Each record is read once, whatever the order of the keys in it.
+BOOST_AUTO_TEST_CASE(what_is_saved_is_read_in_the_order_of_the_disk) {
+    constexpr std::uint64_t groups = 3, size = 8;
+    Bench bench;
+    const auto add = [&](std::uint64_t first, std::uint64_t count) {
+        std::vector<std::byte> raw;
+        std::vector<pack::NewChunk<Sha256>> chunks;
+        for (auto n = first; n < first + count; ++n) {
+            const std::vector bytes(10, static_cast<std::byte>(n));
+            raw.insert(raw.end(), bytes.begin(), bytes.end());
+            chunks.push_back({digest_of<Sha256>(bytes), 10});
+            BOOST_REQUIRE(*bench.life->packs->claim(chunks.back().key));
+        }
+        BOOST_REQUIRE(bench.life->packs->add_group(chunks, raw).has_value());
+    };
+    for (std::uint64_t n = 0; n < groups; ++n) add(n * size, size);
+    add(groups * size, 1);
+    BOOST_REQUIRE(bench.life->packs->commit().has_value());
+    BOOST_REQUIRE(bench.packs().size() == 1U);
+    const auto id = bench.packs().front();
+    const auto last = bench.life->packs->view().open(id)->index().records().back();
+    bench.flip(id, last.offset + last.shape.size(32) - 1);
+    const auto report = bench.verify();
+    const auto before = bench.life->data.reads();
+    auto repaired = pack::repair(*bench.life->packs, report, []() -> Result<int> { return 0; });
+    BOOST_REQUIRE(repaired.has_value());
+    BOOST_TEST(repaired->salvaged == groups * size);
+    BOOST_TEST(repaired->lost == 1U);
+    BOOST_TEST(bench.life->data.reads() - before < 20U);
 }
 
 BOOST_AUTO_TEST_CASE(a_pack_whose_file_is_gone_is_told_and_forgotten) {

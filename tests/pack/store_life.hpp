@@ -33,8 +33,43 @@ using namespace std::chrono_literals;
 using testing::Failures;
 using testing::SimFs;
 using Fs = testing::FaultyFs<SimFs>;
-/// Its faults hit packs only, and not SQLite.
-using DataFs = testing::FaultyFs<Fs>;
+/// Its faults hit packs only, and not SQLite. Some bytes of a file may be refused for ever.
+class DataFs : public testing::FaultyFs<Fs> {
+public:
+    explicit DataFs(Fs fs) : FaultyFs{std::move(fs)} {}
+
+    void refuse(ObjectId id, std::uint64_t begin, std::uint64_t end) {
+        sectors_->bad.push_back({std::string{std::string_view{ObjectName{id}}}, begin, end});
+    }
+    std::uint64_t reads() const { return sectors_->reads; }
+
+    Result<FileHandle> open_at(FileHandle dir, const char* name, OpenMode mode) noexcept {
+        auto handle = FaultyFs::open_at(dir, name, mode);
+        if (handle) sectors_->names[*handle] = name;
+        return handle;
+    }
+    Result<std::size_t> read_at(FileHandle h, MutableByteView to, std::uint64_t offset) noexcept {
+        ++sectors_->reads;
+        for (const auto& [name, begin, end] : sectors_->bad)
+            if (name == sectors_->names[h] && offset < end &&
+                begin - std::min(begin, offset) < to.size())
+                return Error::system(EIO, Operation::read);
+        return FaultyFs::read_at(h, to, offset);
+    }
+
+private:
+    struct Range {
+        std::string name;
+        std::uint64_t begin = 0;
+        std::uint64_t end = 0;
+    };
+    struct Sectors {
+        std::vector<Range> bad;
+        std::map<FileHandle, std::string> names;
+        std::uint64_t reads = 0;
+    };
+    std::shared_ptr<Sectors> sectors_ = std::make_shared<Sectors>();
+};
 
 inline constexpr const char* pack_place = "/sim/store/packs";
 inline constexpr const char* catalog = "/sim/store/catalog.db";

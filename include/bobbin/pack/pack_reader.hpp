@@ -203,28 +203,49 @@ public:
         });
     }
 
-    /// Reads all chunks and checks each. Calls `tell(location, error)` for each that is damaged, or
-    /// whose codec is not known.
-    /// @errors of the file, at once; `out_of_memory`
-    template <class Tell>
-    Result<void> verify(Tell&& tell) {
+    /// Calls `visit(location, read)`, a `Result<void>`, for each chunk, in the order of the disk, until
+    /// it is an error. `read()` is `read(location)`, but for a record that the disk has refused it
+    /// is not asked again: that may take seconds, and a record may have a thousand chunks.
+    /// @errors of `visit`; `out_of_memory`
+    template <class Visit>
+    Result<void> for_each(Visit&& visit) {
         std::vector<Location> locations;
-        auto listed = bobbin::detail::without_throwing(Operation::verify, [&]() -> Result<void> {
+        auto listed = bobbin::detail::without_throwing(Operation::read, [&]() -> Result<void> {
             locations.reserve(chunks());
             for (std::size_t n = 0; n < chunks(); ++n) locations.push_back(chunk(n));
             return {};
         });
         if (!listed) return listed;
         std::ranges::sort(locations);
+        std::uint64_t refused = UINT64_MAX;  // record
+        Error why;
         for (const auto& location : locations) {
-            const auto bytes = read(location);
-            if (bytes) continue;
-            if (bytes.error().kind() != ErrorKind::corrupt &&
-                !bytes.error().is(Errc::format_unknown))
-                return bytes.error();
-            tell(location, bytes.error());
+            auto done = visit(location, [&]() -> Result<ByteView> {
+                if (refused == location.place.record) return why;
+                auto bytes = read(location);
+                if (!bytes && bytes.error().domain == Domain::system) {
+                    refused = location.place.record;
+                    why = bytes.error();
+                }
+                return bytes;
+            });
+            if (!done) return done;
         }
         return {};
+    }
+
+    /// Reads all chunks and checks each. Calls `tell(location, error)` for each that can't be
+    /// served, whatever the reason.
+    /// @errors `out_of_memory`
+    template <class Tell>
+    Result<void> verify(Tell&& tell) {
+        return for_each([&](const Location& location, auto&& read_it) -> Result<void> {
+            const auto bytes = read_it();
+            if (bytes) return {};
+            if (bytes.error().is(Errc::out_of_memory)) return bytes.error();
+            tell(location, bytes.error());
+            return {};
+        });
     }
 
 private:

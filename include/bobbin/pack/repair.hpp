@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -17,7 +20,8 @@ struct RepairReport {
     std::vector<ObjectId> removed;  ///< packs of which all is elsewhere now, or whose file is gone
     std::vector<ObjectId>
         set_aside;  ///< of which something is lost: their files stay, for other tools
-    std::vector<PackProblem> left;  ///< which the disk refuses to read
+    /// Of which the disk gives nothing, and not all is elsewhere: it may be there again tomorrow.
+    std::vector<PackProblem> left;
 };
 
 namespace detail {
@@ -67,29 +71,27 @@ private:
         if (!pack) pack = packs_.view().scan(id, scanned);
         if (!pack) return pass_over(id, pack.error());
         std::uint64_t kept = 0, lost = 0;
-        for (std::size_t n = 0; n < pack->chunks(); ++n) {
-            const auto location = pack->chunk(n);
-            if (is_elsewhere(location.key)) {
+        bool has_answered = false;  // the disk, for any of it
+        std::optional<Error> refused;
+        auto saved = pack->for_each([&](const auto& location, auto&& read) -> Result<void> {
+            const bool is_safe = is_elsewhere(location.key);
+            if (is_safe && has_answered) {
                 ++kept;
-                continue;
-            }
-            auto bytes = pack->read(location);
-            if (!bytes && bytes.error().domain == Domain::system) {
-                report_.left.push_back({id, bytes.error()});
                 return {};
             }
+            const auto bytes = read();
             if (!bytes && bytes.error().is(Errc::out_of_memory)) return bytes.error();
-            if (!bytes) {
-                ++lost;
-                continue;
-            }
-            ++kept;
-            auto is_mine = packs_.claim_copy(location.key);
-            if (!is_mine) return is_mine.error();
-            if (!*is_mine) continue;
-            const Chunk chunk{location.key, static_cast<std::uint32_t>(bytes->size())};
-            if (auto added = packs_.add_group({&chunk, 1}, *bytes); !added) return added;
-            ++report_.salvaged;
+            const bool is_refused = !bytes && bytes.error().domain == Domain::system;
+            has_answered = has_answered || !is_refused;
+            ++(is_safe || bytes ? kept : lost);
+            if (is_safe) return {};
+            if (is_refused) refused = bytes.error();
+            return bytes ? keep(location.key, *bytes) : Result<void>{};
+        });
+        if (!saved) return saved;
+        if (refused && !has_answered) {
+            report_.left.push_back({id, *refused});
+            return {};
         }
         if (!has_index) {
             auto all = count(id);
@@ -100,6 +102,17 @@ private:
         }
         report_.lost += lost;
         (lost == 0 ? report_.removed : report_.set_aside).push_back(id);
+        return {};
+    }
+
+    /// Stores a chunk once more, unless a pack before this one had it, too.
+    Result<void> keep(const typename Packs::Key& key, ByteView bytes) {
+        auto is_mine = packs_.claim_copy(key);
+        if (!is_mine) return is_mine.error();
+        if (!*is_mine) return {};
+        const Chunk chunk{key, static_cast<std::uint32_t>(bytes.size())};
+        if (auto added = packs_.add_group({&chunk, 1}, bytes); !added) return added;
+        ++report_.salvaged;
         return {};
     }
 
@@ -143,6 +156,32 @@ private:
 };
 
 }  // namespace detail
+
+/// A `ChunkSink` that takes what the packs have not, and what they have and can't serve. What a tree
+/// has of that is saved with it before the repair. Must not outlive the packs.
+template <class Packs>
+class RepairSink {
+public:
+    using Key = typename Packs::Key;
+    using Chunk = typename Packs::Chunk;
+
+    RepairSink(Packs& packs, const VerifyReport<typename Packs::Digest>& found)
+        : packs_{packs}
+        , health_{packs.view(), found} {}
+
+    bool contains(const Key& key) const { return !health_(key); }
+    Result<bool> claim(const Key& key) {
+        if (contains(key)) return false;
+        return packs_.claim_copy(key);
+    }
+    Result<void> add_encoded(std::span<const Chunk> chunks, std::uint8_t codec, ByteView stored) {
+        return packs_.add_encoded(chunks, codec, stored);
+    }
+
+private:
+    Packs& packs_;
+    ChunkHealth<typename Packs::View, typename Packs::Digest> health_;
+};
 
 /// Saves what can be read of packs that a verification has found to be damaged: it is stored once
 /// more, and the damaged ones are read no more. What is lost comes back by saving what it came from.

@@ -6,8 +6,10 @@
 #include <bobbin/pack/tree_reader.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +27,7 @@ struct VerifyOptions {
     std::function<void(Bytes /*read*/, Bytes /*all*/)> progress{};
 };
 
-/// A chunk that is stored and can't be served from there.
+/// A chunk that is stored and can't be served from there: it is damaged, or the disk refuses it.
 template <ContentDigest D>
 struct ChunkProblem {
     ObjectId pack;
@@ -41,8 +43,7 @@ struct VerifyReport {
     Bytes read;
     std::vector<PackProblem> packs_damaged;  ///< that can't be opened; none of their chunks counts
     std::vector<ChunkProblem<D>> chunks_damaged;
-    std::vector<PackProblem>
-        unreadable;  ///< which the disk refuses to read: no word on their bytes
+    std::vector<PackProblem> unreadable;  ///< likewise, as the disk refuses them
 
     bool is_sound() const noexcept {
         return packs_damaged.empty() && chunks_damaged.empty() && unreadable.empty();
@@ -66,16 +67,12 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
         for (const auto& row : view.packs()) {
             ++report.packs;
             auto pack = view.open(row.id);
-            const auto note = [&](const Error& error) {
-                (error.kind() == ErrorKind::corrupt || error.is_errno(ENOENT) ||
-                         error.domain == Domain::bobbin
-                     ? report.packs_damaged
-                     : report.unreadable)
-                    .push_back({row.id, error});
-            };
             if (!pack) {
                 if (pack.error().is(Errc::out_of_memory)) return pack.error();
-                note(pack.error());
+                const auto& error = pack.error();
+                const bool is_damaged = error.kind() == ErrorKind::corrupt ||
+                                        error.is_errno(ENOENT) || error.domain == Domain::bobbin;
+                (is_damaged ? report.packs_damaged : report.unreadable).push_back({row.id, error});
             } else if (is_chosen(row.id)) {
                 ++report.packs_read;
                 report.chunks += pack->chunks();
@@ -83,8 +80,7 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
                 auto read = pack->verify([&](const auto& location, const Error& error) {
                     report.chunks_damaged.push_back({row.id, location.key, error});
                 });
-                if (!read && read.error().is(Errc::out_of_memory)) return read.error();
-                if (!read) note(read.error());
+                if (!read) return read.error();
             }
             done += row.size;
             if (options.progress) options.progress(done, all);
@@ -131,7 +127,7 @@ public:
                 return Result<bool>{true};
             });
             if (!read) {
-                if (!is_damage(read.error())) return read;
+                if (read.error().is(Errc::out_of_memory)) return read;
                 problems_.push_back({directory.path, read.error()});
             }
             std::reverse(directories_.begin() + static_cast<std::ptrdiff_t>(before),
@@ -159,11 +155,6 @@ private:
             check(path, entry.content);
     }
 
-    static bool is_damage(const Error& error) noexcept {
-        return error.kind() == ErrorKind::corrupt || error.is(Errc::chunk_missing) ||
-               error.is(Errc::format_unknown);
-    }
-
     void check(const std::string& path, const Content& content) {
         for (const auto& extent : content.extents)
             if (!extent.is_hole)
@@ -183,7 +174,7 @@ private:
                     if (!wrong && !extent.is_hole) wrong = is_good_(extent.address);
                     return {};
                 });
-            if (!walked && !is_damage(walked.error())) return walked;
+            if (!walked && walked.error().is(Errc::out_of_memory)) return walked;
             if (!walked) wrong = walked.error();
             if (wrong) problems_.push_back({path, *wrong});
         }
@@ -201,7 +192,7 @@ private:
 
 /// Tells what of a tree can't be restored, with the paths.
 /// @param is_good gives, of an address, an optional Error: why the chunk can't be served
-/// @errors of the disk, at once; `out_of_memory`
+/// @errors `out_of_memory`
 template <ChunkSource S, class IsGood>
 Result<std::vector<TreeProblem>> verify_tree(S& source, const TreeEntry& root,
                                              IsGood&& is_good) noexcept {
@@ -216,33 +207,40 @@ Result<std::vector<TreeProblem>> verify_tree(S& source, const TreeEntry& root,
 }
 
 /// Which chunks can be served, as far as is known: those that are listed, but for those that a
-/// verification has found to be damaged. Must outlive neither.
+/// verification could not read. Look-ups may run at once. Must outlive neither.
 template <class View, ContentDigest D>
 class ChunkHealth {
 public:
     ChunkHealth(const View& view, const VerifyReport<D>& packs) : view_{view} {
+        for (const auto* list : {&packs.packs_damaged, &packs.unreadable})
+            for (const auto& problem : *list) packs_.emplace(problem.pack, problem.error);
         for (const auto& problem : packs.chunks_damaged)
-            damaged_.emplace(problem.key, std::pair{problem.pack, problem.error});
+            chunks_.emplace(problem.key, std::pair{problem.pack, problem.error});
     }
 
     /// Why a chunk can't be served from any pack, if so.
     std::optional<Error> operator()(const Key<D>& key) const {
-        Error why{Errc::chunk_missing, Operation::read};
-        const bool is_there = view_.chunks().find_copy(key, [&](const PackedChunk& copy) {
-            const auto [first, last] = damaged_.equal_range(key);
-            const auto here = std::find_if(
-                first, last, [&](const auto& known) { return known.second.first == copy.pack; });
-            if (here == last) return true;
-            why = here->second.second;
-            return false;
+        std::optional<Error> why = Error{Errc::chunk_missing, Operation::read};
+        view_.chunks().find_copy(key, [&](const PackedChunk& copy) {
+            why = of_copy(key, copy.pack);
+            return !why;
         });
-        if (is_there) return {};
         return why;
     }
 
 private:
+    std::optional<Error> of_copy(const Key<D>& key, ObjectId pack) const {
+        if (const auto known = packs_.find(pack); known != packs_.end()) return known->second;
+        const auto [first, last] = chunks_.equal_range(key);
+        const auto here = std::find_if(
+            first, last, [&](const auto& known) { return known.second.first == pack; });
+        if (here == last) return {};
+        return here->second.second;
+    }
+
     const View& view_;
-    std::unordered_multimap<Key<D>, std::pair<ObjectId, Error>, detail::KeyHash> damaged_;
+    std::map<ObjectId, Error> packs_;
+    std::unordered_multimap<Key<D>, std::pair<ObjectId, Error>, detail::KeyHash> chunks_;
 };
 
 }  // namespace bobbin::pack
