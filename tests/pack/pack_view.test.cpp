@@ -17,7 +17,7 @@ struct Bench {
     std::size_t reopen() {
         life.reset();
         reads = 0;
-        life.emplace(Fs{ground}, &promise, false, [this](const testing::TracedCall& call) {
+        life.emplace(Fs{ground}, &promise, false, 6_KiB, [this](const testing::TracedCall& call) {
             if (call.call == testing::Call::read &&
                 testing::OrderingOracle::is_data_file(call.path))
                 ++reads;

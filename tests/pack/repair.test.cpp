@@ -12,10 +12,10 @@ namespace {
 
 /// A store on a disk of which any byte can be bent.
 struct Bench {
-    Bench() {
+    explicit Bench(Bytes pack_size = 6_KiB) {
         (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
         (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
-        life.emplace(Fs{ground}, &promise, true);
+        life.emplace(Fs{ground}, &promise, true, pack_size);
     }
     void reopen() {
         life.reset();
@@ -244,6 +244,37 @@ BOOST_AUTO_TEST_CASE(what_the_disk_refuses_is_lost_and_all_else_is_saved) {
         BOOST_TEST(bench.verify().is_sound());
         bench.life->save(2, {0, 3});
         BOOST_TEST(bench.count_served(0, 3) == 3U);
+    }
+}
+
+// Likewise of the header or the index: other records are found without them.
+BOOST_AUTO_TEST_CASE(records_are_found_where_the_disk_refuses_the_index) {
+    for (const bool is_header : {true, false}) {
+        Bench bench{1_MiB};
+        std::vector<std::vector<std::byte>> all;
+        for (int n = 0; n < 4; ++n) {
+            all.emplace_back(10'000, static_cast<std::byte>(n));
+            BOOST_REQUIRE(bench.life->packs->add(all.back()).has_value());
+        }
+        BOOST_REQUIRE(bench.life->packs->commit().has_value());
+        BOOST_REQUIRE(bench.packs().size() == 1U);
+        const auto id = bench.packs().front();
+        const auto at = is_header ? 0 : bench.size(id) - 1;
+        bench.life->data.refuse(id, at, at + 1);
+        const auto report = bench.verify();
+        BOOST_REQUIRE(report.unreadable.size() == 1U);
+        BOOST_TEST(report.unreadable[0].error.is_errno(EIO));
+        const auto repaired = bench.repair();
+        BOOST_TEST(repaired.left.empty());
+        // In the sector of the header is a part of the first record.
+        BOOST_TEST(repaired.lost == (is_header ? 1U : 0U));
+        BOOST_TEST(repaired.salvaged == 4 - repaired.lost);
+        BOOST_TEST((repaired.set_aside.size() == repaired.lost));
+        std::uint64_t served = 0;
+        auto source = bench.life->packs->source();
+        for (const auto& bytes : all) served += source.read(digest_of<Sha256>(bytes)).has_value();
+        BOOST_TEST(served == repaired.salvaged);
+        BOOST_TEST(bench.verify().is_sound());
     }
 }
 

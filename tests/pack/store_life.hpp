@@ -127,7 +127,7 @@ struct Life {
     };
 
     /// @param seen is told of each call on the directory of the packs
-    Life(Fs files, Promise* promised, bool create,
+    Life(Fs files, Promise* promised, bool create, Bytes pack_size = 6_KiB,
          std::function<void(const testing::TracedCall&)> seen = {})
         : fs{files}
         , data{files}
@@ -156,7 +156,7 @@ struct Life {
             throw Stop{"rows: " + store->describe(told.error())};
         auto made = Packs::open(std::move(*directory), *committer,
                                 {.create = create,
-                                 .pack_size = 6_KiB,
+                                 .pack_size = pack_size,
                                  .patience = 2s,
                                  .memory = 256_KiB,
                                  .writeback = 256_KiB,

@@ -107,6 +107,7 @@ public:
     /// Makes the index out of the records alone, each of which is read whole, and passes over what
     /// is damaged. Of the index in the file it only asks where the records end. Behind what is
     /// damaged no length is believed, so that it finds records that lie in others, too.
+    /// Sectors that the disk refuses are damage, too, up to 256 times; then it is an error.
     /// @errors `format_unknown`, `pack_foreign`, `pack_empty`: no record is whole; `out_of_memory`;
     ///   of the file
     /// @allocates the index, the report, room for one record, up to 33 MiB, and where records are
@@ -115,6 +116,7 @@ public:
                                    const PackReadOptions& options = {}) noexcept {
         return bobbin::detail::without_throwing(Operation::recover, [&]() -> Result<PackReader> {
             PackReader reader{std::move(file)};
+            reader.left_to_refuse_ = most_refused;
             if (auto sized = reader.take_size(); !sized) return sized.error();
             report = {};
             auto right = reader.take_header(options);
@@ -250,6 +252,8 @@ public:
 
 private:
     static constexpr std::size_t window_size = std::size_t{1} << 20;
+    static constexpr std::size_t sector = 4096;
+    static constexpr std::size_t most_refused = 256;  ///< each may take a disk seconds
 
     explicit PackReader(F file) noexcept : file_{std::move(file)} {}
 
@@ -261,10 +265,29 @@ private:
     }
 
     /// A file that ends early was longer when it was opened.
-    Result<void> read_exactly(MutableByteView to, std::uint64_t offset) const noexcept {
+    Result<void> read_exactly(MutableByteView to, std::uint64_t offset) noexcept {
         auto got = file_.read_at(to, offset);
-        if (!got) return got.error();
+        if (!got) return is_scanning() ? read_around(to, offset) : got.error();
         if (*got != to.size()) return Error{Errc::object_short, Operation::read};
+        return {};
+    }
+
+    bool is_scanning() const noexcept { return left_to_refuse_ != 0 && index_.size() == 0; }
+    /// Where the disk refuses a sector, a scan sees zeros, which are no record.
+    Result<void> read_around(MutableByteView to, std::uint64_t offset) noexcept {
+        while (!to.empty()) {
+            const auto left_of_sector = static_cast<std::size_t>(sector - offset % sector);
+            const auto part = to.first(std::min(to.size(), left_of_sector));
+            auto got = file_.read_at(part, offset);
+            if (!got) {
+                if (--left_to_refuse_ == 0) return got.error();
+                std::ranges::fill(part, std::byte{0});
+            } else if (*got != part.size()) {
+                return Error{Errc::object_short, Operation::read};
+            }
+            to = to.subspan(part.size());
+            offset += part.size();
+        }
         return {};
     }
 
@@ -282,7 +305,7 @@ private:
         return {};
     }
 
-    Result<PackTrailer> read_trailer() const noexcept {
+    Result<PackTrailer> read_trailer() noexcept {
         std::array<std::byte, PackTrailer::encoded_size> bytes{};
         if (size_ < PackHeader::encoded_size + bytes.size())
             return Error{Errc::pack_unfinished, Operation::open};
@@ -481,7 +504,8 @@ private:
     std::vector<std::byte> raw_buffer_;    ///< what was compressed in it
     std::optional<EncodedRecord> loaded_;  ///< looks at `buffer_`
     std::uint64_t loaded_number_ = 0;
-    std::optional<ByteView> raw_;  ///< looks at either
+    std::size_t left_to_refuse_ = 0;  ///< by the disk, of a scan
+    std::optional<ByteView> raw_;     ///< looks at either
 };
 
 }  // namespace bobbin::pack

@@ -36,21 +36,15 @@ public:
     Repairing(Packs& packs, const VerifyReport<Digest>& found) : packs_{packs} {
         for (const auto& problem : found.packs_damaged) bad_.push_back(problem.pack);
         for (const auto& problem : found.chunks_damaged) bad_.push_back(problem.pack);
-        for (const auto& problem : found.unreadable) {
-            bad_.push_back(problem.pack);
-            report_.left.push_back(problem);
-        }
+        for (const auto& problem : found.unreadable) bad_.push_back(problem.pack);
         std::ranges::sort(bad_);
         bad_.erase(std::ranges::unique(bad_).begin(), bad_.end());
     }
 
     template <class Exclude>
     Result<RepairReport> run(Exclude& exclude) {
-        for (const auto id : bad_) {
-            if (std::ranges::find(report_.left, id, &PackProblem::pack) != report_.left.end())
-                continue;
+        for (const auto id : bad_)
             if (auto done = salvage(id); !done) return done.error();
-        }
         // Safe before what it was taken from goes.
         if (auto safe = packs_.commit(); !safe) return safe.error();
         if (!report_.removed.empty() || !report_.set_aside.empty()) {
@@ -68,7 +62,11 @@ private:
         auto pack = packs_.view().open(id);
         const bool has_index = pack.has_value();
         ScanReport scanned;
+        const auto why = pack ? Error{} : pack.error();
         if (!pack) pack = packs_.view().scan(id, scanned);
+        // Nothing was read, so nothing is known to be lost.
+        const bool is_refused = why.domain == Domain::system && !why.is_errno(ENOENT);
+        if (!pack && is_refused && pack.error().is(Errc::pack_empty)) return pass_over(id, why);
         if (!pack) return pass_over(id, pack.error());
         std::uint64_t kept = 0, lost = 0;
         bool has_answered = false;  // the disk, for any of it
@@ -81,11 +79,11 @@ private:
             }
             const auto bytes = read();
             if (!bytes && bytes.error().is(Errc::out_of_memory)) return bytes.error();
-            const bool is_refused = !bytes && bytes.error().domain == Domain::system;
-            has_answered = has_answered || !is_refused;
+            const bool is_read = bytes || bytes.error().domain != Domain::system;
+            has_answered = has_answered || is_read;
             ++(is_safe || bytes ? kept : lost);
             if (is_safe) return {};
-            if (is_refused) refused = bytes.error();
+            if (!is_read) refused = bytes.error();
             return bytes ? keep(location.key, *bytes) : Result<void>{};
         });
         if (!saved) return saved;
@@ -185,6 +183,7 @@ private:
 
 /// Saves what can be read of packs that a verification has found to be damaged: it is stored once
 /// more, and the damaged ones are read no more. What is lost comes back by saving what it came from.
+/// A pack of which the disk gives nothing is left as it is, unless all of it is elsewhere.
 /// @param exclude as of `prune`
 /// @errors of the store; those of `exclude`; as `PackStore::commit`; `out_of_memory`
 template <class Packs, class Exclude>
