@@ -7,6 +7,32 @@ import time
 import harness
 
 
+REFUSE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static int is_refused(int file, size_t size, off_t at) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return strstr(path, getenv("REFUSE_FILE")) && at < atoll(getenv("REFUSE_END")) && at + (off_t)size > atoll(getenv("REFUSE_BEGIN"));
+}
+#define WRAP(name) ssize_t name(int file, void* to, size_t size, off_t at) { \\
+    static ssize_t (*next)(int, void*, size_t, off_t); \\
+    if (!next) next = dlsym(RTLD_NEXT, #name); \\
+    if (is_refused(file, size, at)) { errno = EIO; return -1; } \\
+    return next(file, to, size, at); }
+WRAP(pread)
+WRAP(pread64)
+"""
+
+
 class Faults(harness.StoreCase):
     def restored(self, snapshot="latest", name="out", *words):
         out = self.place / name
@@ -74,6 +100,63 @@ class Faults(harness.StoreCase):
         self.pack("export", "latest", "--to", out)
         listed = subprocess.run(["tar", "-t", "-f", out], capture_output=True, text=True, check=True).stdout
         self.assertEqual(len(listed.splitlines()), 62)
+
+    def bad_disk(self, file, begin, end):
+        """An environment in which the bytes of a file, by a part of its path, can't be read."""
+        library = self.place / "refuse.so"
+        if not library.exists():
+            if shutil.which("cc") is None:
+                self.skipTest("there is no cc")
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", library, "-ldl"], input=REFUSE, text=True, check=True)
+        env = dict(os.environ, LD_PRELOAD=str(library), REFUSE_FILE=str(file), REFUSE_BEGIN=str(begin), REFUSE_END=str(end))
+        if self.run_program("--help", env=env).returncode != 0:
+            self.skipTest("this program takes no preloaded library")
+        return env
+
+    def test_a_bad_sector_costs_what_is_in_it(self):
+        names = ["a", "b", "c", "d"]
+        for name in names:
+            self.write(name, os.urandom(300_000))
+        self.save()
+        [pack] = self.packs()
+        bad = self.bad_disk(pack.name, 700_000, 700_001)
+        out = self.place / "out"
+        told = self.pack("verify", code=4, env=bad).decode()
+        self.assertIn("chunks that the disk refuses to read", told)
+        lost = [name for name in names if f": {name}: " in told]
+        self.assertEqual(len(lost), 1, told)
+        self.pack("restore", "latest", "--to", out, code=1, env=bad)
+        told = self.pack("repair", code=4, env=bad).decode()
+        self.assertEqual([line for line in told.splitlines() if line.startswith("LOST")][0].split()[-1], lost[0], told)
+        self.assertIn("1 set aside", told)
+        self.assertTrue(pack.exists())
+        self.assertIn(f": {lost[0]}: ", self.pack("verify", code=4, env=bad).decode())
+        self.pack("repair", "--from", self.tree, env=bad)
+        self.pack("verify", env=bad)
+        self.pack("restore", "latest", "--to", out, env=bad)
+        for name in names:
+            self.assertEqual((out / name).read_bytes(), (self.tree / name).read_bytes())
+
+    def test_a_disk_that_gives_nothing_makes_no_repair_give_anything_up(self):
+        for name in "ab":
+            self.write(name, os.urandom(100_000))
+            self.save()
+        packs = self.packs()
+        dead = self.bad_disk("/packs/0", 0, 1 << 60)
+        self.pack("verify", code=4, env=dead)
+        self.assertIn("is left as it is", self.pack("repair", code=4, env=dead).decode())
+        self.assertEqual(self.packs(), packs)
+        self.pack("verify")
+
+        # One of them can be opened, and the tree has what was in it.
+        index = int.from_bytes(packs[0].read_bytes()[-64:-56], "little")
+        bad = self.bad_disk(packs[0].name, 128, index)
+        self.assertIn("is left as it is", self.pack("repair", code=4, env=bad).decode())
+        self.assertEqual(self.packs(), packs)
+        (self.tree / "b").unlink()
+        self.pack("repair", "--from", self.tree, env=bad)
+        self.assertNotIn(packs[0], self.packs())
+        self.pack("verify", env=bad)
 
     def test_a_pack_that_shrinks_ends_nothing_with_a_signal(self):
         self.write("a", os.urandom(300_000))

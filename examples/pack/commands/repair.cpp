@@ -1,13 +1,55 @@
-#include "commands/save_tree.hpp"
 #include "commands/verify.hpp"
 
+#include <bobbin/fs/posix_tree.hpp>
 #include <bobbin/pack/repair.hpp>
+#include <bobbin/pack/save.hpp>
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 namespace packs {
 
 using namespace bobbin;
+
+namespace {
+
+/// Adds what a directory has and the store has not, or can't serve.
+/// @returns the bytes that were added
+Bytes add_missing(Repository& repository, const Common& common, const Report& found,
+                  const std::string& path) {
+    pack::SaveOptions options;
+    options.reads_ignore_files = false;
+    struct stat store {};
+    if (::stat(repository.path().c_str(), &store) == 0)
+        options.left_out.push_back({store.st_dev, store.st_ino});
+    options.on_problem = [&](const pack::SaveProblem& problem) {
+        const auto why = problem.error.code == 0 ? std::string{} : ": " + describe(problem.error);
+        print_error(fmt::format("{}: {}{}", printable(problem.path.empty() ? path : problem.path),
+                                name_of(problem.kind), why));
+    };
+    pack::SaveProgress progress;
+    options.progress = &progress;
+    const Rate rate;
+    const Progress line{common, [&] {
+                            return fmt::format("{} files, {}, {}", progress.files.load(),
+                                               readable(Bytes{progress.bytes.load()}),
+                                               rate.of(progress.bytes.load()));
+                        }};
+    pack::RepairSink sink{repository.packs(), found};
+    pack::FileCache<PosixTreeFs>* const none = nullptr;
+    auto added =
+        pack::save_tree(PosixTreeFs{}, path, sink, options, none, pack::MakeCodec<Lz4>{});
+    if (!added) {
+        if (added.error().domain == Domain::system && added.error().operation == Operation::open)
+            throw Failure{exit_failed, describe(added.error(), printable(path))};
+        throw repository.failure(added.error(), "adding what " + printable(path) + " has");
+    }
+    if (auto safe = repository.packs().commit(); !safe)
+        throw repository.failure(safe.error(), "adding what " + printable(path) + " has");
+    return Bytes{added->counts.bytes_stored};
+}
+
+}  // namespace
 
 int repair(const Common& common, const RepairRequest& request) {
     Repository repository{common.store, request.is_dry ? Repository::For::reading : Repository::For::writing,
@@ -20,14 +62,14 @@ int repair(const Common& common, const RepairRequest& request) {
             print_line("there is nothing to repair");
         return found.is_sound() && affected.empty() ? exit_ok : exit_damaged;
     }
+    // First, so that a pack goes of which the disk gives nothing and the directory has all.
+    Bytes added;
+    if (!request.from.empty()) added = add_missing(repository, common, found, request.from);
     auto repaired =
         pack::repair(repository.packs(), found, [&] { return repository.exclude_readers(); });
     if (!repaired) throw repository.failure(repaired.error(), "repairing");
-    Bytes added;
-    if (!request.from.empty()) added = add_tree(repository, common, request.from);
 
-    const auto left = verify_packs(repository, common, 0);
-    const auto affected = find_affected(repository, left);
+    const auto affected = find_affected(repository, found);
     if (common.is_json) {
         auto lost = Json::array();
         for (const auto& [snapshot, problem] : affected)
@@ -45,7 +87,7 @@ int repair(const Common& common, const RepairRequest& request) {
                                repaired->salvaged, repaired->lost, repaired->removed.size(),
                                repaired->set_aside.size()));
         for (const auto& [pack, error] : repaired->left)
-            print_line(fmt::format("pack {} is left as it is: {}",
+            print_line(fmt::format("pack {} is left as it is, the disk gives nothing of it: {}",
                                    std::string_view{ObjectName{pack}}, describe(error)));
         if (!request.from.empty())
             print_line(fmt::format("{} added from {}", readable(added), printable(request.from)));

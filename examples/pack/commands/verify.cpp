@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include <atomic>
-#include <set>
+#include <map>
 
 namespace packs {
 
@@ -82,12 +82,21 @@ void print_damage(const Common& common, const Report& report,
         print_line(fmt::format("pack {}: {}", name(pack), describe(error)));
     for (const auto& [pack, error] : report.unreadable)
         print_line(fmt::format("pack {}: the disk refuses to read it: {}", name(pack), describe(error)));
-    std::set<ObjectId> packs;
-    for (const auto& problem : report.chunks_damaged) packs.insert(problem.pack);
-    for (const auto id : packs)
-        print_line(fmt::format("pack {}: {} damaged chunks", name(id),
-                               std::ranges::count(report.chunks_damaged, id,
-                                                  &pack::ChunkProblem<Sha256>::pack)));
+    struct Counts {
+        std::uint64_t damaged = 0;
+        std::uint64_t refused = 0;
+    };
+    std::map<ObjectId, Counts> packs;
+    for (const auto& problem : report.chunks_damaged)
+        ++(problem.error.domain == Domain::system ? packs[problem.pack].refused
+                                                  : packs[problem.pack].damaged);
+    for (const auto& [pack, counts] : packs) {
+        if (counts.damaged != 0)
+            print_line(fmt::format("pack {}: {} damaged chunks", name(pack), counts.damaged));
+        if (counts.refused != 0)
+            print_line(fmt::format("pack {}: {} chunks that the disk refuses to read", name(pack),
+                                   counts.refused));
+    }
     for (const auto& [snapshot, problem] : affected)
         print_line(fmt::format("snapshot {}: {}: {}", short_id(snapshot.id),
                                problem.path.empty() ? "its root" : printable(problem.path),
