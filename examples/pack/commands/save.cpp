@@ -159,17 +159,6 @@ TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequ
     return {std::move(snapshot), counts.unchanged, work.unreadable};
 }
 
-Bytes add_tree(Repository& repository, const Common& common, const std::string& path) {
-    SaveRequest request;
-    request.path = path;
-    request.reads_all = true;
-    request.takes_ignored = true;
-    auto work = add(repository, common, request, real_path(path));
-    if (auto safe = repository.packs().commit(); !safe)
-        throw repository.failure(safe.error(), "adding what " + printable(path) + " has");
-    return Bytes{work.tree.counts.bytes_stored};
-}
-
 int save(const Common& common, const SaveRequest& request) {
     SyncedOnRequest<NoOp<PosixFile>>::syncs = !request.no_sync;
     Repository repository{common.store, Repository::For::writing, common.wait};

@@ -14,10 +14,6 @@ struct TreeSaved {
 /// Saves a directory and makes it safe, with a snapshot of it.
 TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequest& request);
 
-/// Adds what a directory has and the store has not, and makes no snapshot.
-/// @returns the bytes that were added
-bobbin::Bytes add_tree(Repository& repository, const Common& common, const std::string& path);
-
 }  // namespace packs
 
 #endif
