@@ -7,12 +7,7 @@ using namespace pack_tests;
 
 namespace {
 
-struct Bench {
-    Bench() {
-        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
-        (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
-        life.emplace(Fs{ground}, &promise, true);
-    }
+struct Bench : StoreBench {
     /// @returns how often packs were read meanwhile
     std::size_t reopen() {
         life.reset();
@@ -36,10 +31,7 @@ struct Bench {
         return life->packs->view().chunks().contains(digest_of<Sha256>(chunk_bytes(chunk)));
     }
 
-    SimFs ground;
-    Promise promise;
     std::size_t reads = 0;
-    std::optional<Life> life;
 };
 
 }  // namespace

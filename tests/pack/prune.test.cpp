@@ -9,12 +9,7 @@ using namespace pack_tests;
 
 namespace {
 
-struct Bench {
-    Bench() {
-        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
-        (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
-        life.emplace(Fs{ground}, &promise, true);
-    }
+struct Bench : StoreBench {
     /// With only these chunks alive.
     pack::PruneReport prune(const std::vector<std::vector<std::byte>>& alive,
                             const pack::PruneOptions& options = {.pack_size = 6_KiB}) {
@@ -48,10 +43,6 @@ struct Bench {
         BOOST_REQUIRE(life->packs->commit().has_value());
     }
     std::size_t packs() { return life->packs->view().packs().size(); }
-
-    SimFs ground;
-    Promise promise;
-    std::optional<Life> life;
 };
 
 }  // namespace
@@ -108,13 +99,11 @@ BOOST_AUTO_TEST_CASE(a_copy_goes_only_where_the_other_was_read) {
         bench.add_copies(0, 3);
         BOOST_TEST(bench.packs() == 2U);
         if (is_damaged) {
-            const auto id = bench.life->packs->view().packs().front().id;
-            const auto place = bench.ground.open_root(pack_place, RootMode::existing);
-            const auto file = bench.ground.open_at(*place, ObjectName{id}.c_str(), OpenMode::write);
+            const auto file =
+                bench.open(bench.life->packs->view().packs().front().id, OpenMode::write);
             const std::byte wrong[] = {std::byte{1}, std::byte{2}};
-            (void)bench.ground.write_at(*file, wrong, 300);
-            (void)bench.ground.close(*file);
-            (void)bench.ground.close(*place);
+            (void)bench.ground.write_at(file, wrong, 300);
+            (void)bench.ground.close(file);
         }
         const std::vector<std::vector<std::byte>> alive{chunk_bytes(0), chunk_bytes(1),
                                                         chunk_bytes(2)};

@@ -11,21 +11,12 @@ using namespace pack_tests;
 namespace {
 
 /// A store on a disk of which any byte can be bent.
-struct Bench {
-    explicit Bench(Bytes pack_size = 6_KiB) {
-        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
-        (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
-        life.emplace(Fs{ground}, &promise, true, pack_size);
-    }
+struct Bench : StoreBench {
+    using StoreBench::StoreBench;
+
     void reopen() {
         life.reset();
         life.emplace(Fs{ground}, &promise, false);
-    }
-    FileHandle open(ObjectId id, OpenMode mode) {
-        const auto place = ground.open_root(pack_place, RootMode::existing);
-        const auto file = ground.open_at(*place, ObjectName{id}.c_str(), mode);
-        (void)ground.close(*place);
-        return *file;
     }
     std::uint64_t size(ObjectId id) {
         const auto file = open(id, OpenMode::read);
@@ -83,10 +74,6 @@ struct Bench {
         }
         return served;
     }
-
-    SimFs ground;
-    Promise promise;
-    std::optional<Life> life;
 };
 
 }  // namespace

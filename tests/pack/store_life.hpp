@@ -276,6 +276,25 @@ struct Life {
     std::optional<Packs> packs;
 };
 
+/// A store that is new, on a disk of its own.
+struct StoreBench {
+    explicit StoreBench(Bytes pack_size = 6_KiB) {
+        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
+        (void)ground.close(*ground.open_root(pack_place, RootMode::create_if_missing));
+        life.emplace(Fs{ground}, &promise, true, pack_size);
+    }
+    FileHandle open(ObjectId id, OpenMode mode) {
+        const auto place = ground.open_root(pack_place, RootMode::existing);
+        const auto file = ground.open_at(*place, ObjectName{id}.c_str(), mode);
+        (void)ground.close(*place);
+        return *file;
+    }
+
+    SimFs ground;
+    Promise promise;
+    std::optional<Life> life;
+};
+
 /// What was set aside keeps its file, and a row that says so.
 inline bool is_known(Life& life, const std::string& name) {
     const auto id = ObjectName::parse(name);

@@ -1,3 +1,4 @@
+#include "commands/save_tree.hpp"
 #include "commands/verify.hpp"
 
 #include <bobbin/fs/posix_tree.hpp>
@@ -23,22 +24,15 @@ Bytes add_missing(Repository& repository, const Common& common, const Report& fo
     if (::stat(repository.path().c_str(), &store) == 0)
         options.left_out.push_back({store.st_dev, store.st_ino});
     options.on_problem = [&](const pack::SaveProblem& problem) {
-        const auto why = problem.error.code == 0 ? std::string{} : ": " + describe(problem.error);
-        print_error(fmt::format("{}: {}{}", printable(problem.path.empty() ? path : problem.path),
-                                name_of(problem.kind), why));
+        print_error(words_of(problem, path));
     };
     pack::SaveProgress progress;
     options.progress = &progress;
     const Rate rate;
-    const Progress line{common, [&] {
-                            return fmt::format("{} files, {}, {}", progress.files.load(),
-                                               readable(Bytes{progress.bytes.load()}),
-                                               rate.of(progress.bytes.load()));
-                        }};
+    const Progress line{common, [&] { return words_of(progress, rate); }};
     pack::RepairSink sink{repository.packs(), found};
     pack::FileCache<PosixTreeFs>* const none = nullptr;
-    auto added =
-        pack::save_tree(PosixTreeFs{}, path, sink, options, none, pack::MakeCodec<Lz4>{});
+    auto added = pack::save_tree(PosixTreeFs{}, path, sink, options, none, pack::MakeCodec<Lz4>{});
     if (!added) {
         if (added.error().domain == Domain::system && added.error().operation == Operation::open)
             throw Failure{exit_failed, describe(added.error(), printable(path))};
@@ -52,7 +46,8 @@ Bytes add_missing(Repository& repository, const Common& common, const Report& fo
 }  // namespace
 
 int repair(const Common& common, const RepairRequest& request) {
-    Repository repository{common.store, request.is_dry ? Repository::For::reading : Repository::For::writing,
+    Repository repository{common.store,
+                          request.is_dry ? Repository::For::reading : Repository::For::writing,
                           common.wait};
     const auto found = verify_packs(repository, common, 100);
     if (request.is_dry) {
@@ -82,10 +77,10 @@ int repair(const Common& common, const RepairRequest& request) {
                     {"added_bytes", added.value},
                     {"lost", std::move(lost)}});
     } else {
-        print_line(fmt::format("{} damaged packs: {} chunks saved, {} lost; {} packs removed, {} set aside",
-                               repaired->removed.size() + repaired->set_aside.size(),
-                               repaired->salvaged, repaired->lost, repaired->removed.size(),
-                               repaired->set_aside.size()));
+        print_line(fmt::format(
+            "{} damaged packs: {} chunks saved, {} lost; {} packs removed, {} set aside",
+            repaired->removed.size() + repaired->set_aside.size(), repaired->salvaged,
+            repaired->lost, repaired->removed.size(), repaired->set_aside.size()));
         for (const auto& [pack, error] : repaired->left)
             print_line(fmt::format("pack {} is left as it is, the disk gives nothing of it: {}",
                                    std::string_view{ObjectName{pack}}, describe(error)));
@@ -94,8 +89,9 @@ int repair(const Common& common, const RepairRequest& request) {
         for (const auto& [snapshot, problem] : affected)
             print_line(fmt::format("LOST: snapshot {}: {}", short_id(snapshot.id),
                                    problem.path.empty() ? "its root" : printable(problem.path)));
-        print_line(affected.empty() ? "all snapshots are whole"
-                                    : "what is lost comes back by `repair --from` a directory that has it");
+        print_line(affected.empty()
+                       ? "all snapshots are whole"
+                       : "what is lost comes back by `repair --from` a directory that has it");
     }
     return affected.empty() && repaired->left.empty() ? exit_ok : exit_damaged;
 }

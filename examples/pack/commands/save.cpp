@@ -97,18 +97,12 @@ Work add(Repository& repository, const Common& common, const SaveRequest& reques
     options.left_out.push_back({store.st_dev, store.st_ino});
     options.on_problem = [&](const pack::SaveProblem& problem) {
         work.unreadable += is_incomplete(problem.kind) ? 1 : 0;
-        const auto why = problem.error.code == 0 ? std::string{} : ": " + describe(problem.error);
-        print_error(fmt::format("{}: {}{}", printable(problem.path.empty() ? real : problem.path),
-                                name_of(problem.kind), why));
+        print_error(words_of(problem, real));
     };
     pack::SaveProgress progress;
     options.progress = &progress;
     const Rate rate;
-    const Progress line{common, [&] {
-                            return fmt::format("{} files, {}, {}", progress.files.load(),
-                                               readable(Bytes{progress.bytes.load()}),
-                                               rate.of(progress.bytes.load()));
-                        }};
+    const Progress line{common, [&] { return words_of(progress, rate); }};
     CacheDirectory caches{repository.cache_path()};
     const auto cache = request.reads_all ? nullptr : caches.open(cache_name(real));
     auto saved = [&]() -> Result<pack::SavedTree> {
@@ -130,6 +124,16 @@ Work add(Repository& repository, const Common& common, const SaveRequest& reques
 }
 
 }  // namespace
+
+std::string words_of(const pack::SaveProblem& problem, const std::string& real) {
+    const auto why = problem.error.code == 0 ? std::string{} : ": " + describe(problem.error);
+    return fmt::format("{}: {}{}", printable(problem.path.empty() ? real : problem.path),
+                       name_of(problem.kind), why);
+}
+std::string words_of(const pack::SaveProgress& progress, const Rate& rate) {
+    return fmt::format("{} files, {}, {}", progress.files.load(),
+                       readable(Bytes{progress.bytes.load()}), rate.of(progress.bytes.load()));
+}
 
 TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequest& request) {
     const auto real = real_path(request.path);
