@@ -36,7 +36,7 @@ struct Bench : StoreBench {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(pack_view)
+BOOST_AUTO_TEST_SUITE(pack_pack_view)
 
 BOOST_AUTO_TEST_CASE(what_is_cached_is_not_read) {
     Bench bench;
