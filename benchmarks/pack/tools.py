@@ -19,7 +19,6 @@ import argparse
 import csv
 import filecmp
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -121,17 +120,24 @@ class Bench:
         self.found = {}  # (part, tool, figure): values
         self.notes = {}
         self.broken = set()
+        self.gone = 0
         self.tree = None
 
     # Each figure of each run.
     def add(self, part, program, figure, value):
         self.found.setdefault((part, program.name, figure), []).append(value)
 
+    def put_away(self, path):
+        """Removed at the end only: for a minute after many files were removed ext4 makes new ones slowly, as it takes up no inode that has just
+        become free, and that would count for whoever comes next."""
+        os.rename(path, os.path.join(self.place, f"gone-{self.gone}"))
+        self.gone += 1
+
     def fresh(self, tool):
         for name in ("store", "store.home", "store.index", "restored"):
             path = os.path.join(self.place, name)
             if os.path.isdir(path):
-                shutil.rmtree(path)
+                self.put_away(path)
         os.sync()
         return tool(os.path.join(self.place, "store"))
 
@@ -217,7 +223,7 @@ class Bench:
         files = [path for path in walk(tree) if not os.path.islink(path)]
         for tool in self.tools:
             self.guarded("saves", tool, lambda program: self.measure_saves(program, tree, files))
-        shutil.rmtree(tree)
+        self.put_away(tree)
 
     def measure_saves(self, program, tree, files):
         run(program, program.init())
@@ -244,7 +250,7 @@ class Bench:
                 file.write(os.urandom(1 << 20))
         for tool in self.tools:
             self.guarded("large", tool, lambda program: self.measure_large(program, tree))
-        shutil.rmtree(tree)
+        self.put_away(tree)
 
     def measure_large(self, program, tree):
         run(program, program.init())
@@ -261,7 +267,7 @@ class Bench:
             self.make_tree(tree, files)
             for tool in self.tools:
                 self.guarded(f"curve_{files}", tool, lambda program: self.measure_curve(program, tree, f"curve_{files}"))
-            shutil.rmtree(tree)
+            self.put_away(tree)
 
     def measure_curve(self, program, tree, part):
         run(program, program.init())
@@ -330,7 +336,7 @@ def main():
     parser.add_argument("--only", default="tree,saves,large,curve", help="parts, separated by commas")
     parser.add_argument("--tools", default=",".join(tool.name for tool in rivals.ALL))
     parser.add_argument("--tree", help="use a copy of this one")
-    parser.add_argument("--place", help="where all is made: a folder on the disk to be measured, with 20 GB free")
+    parser.add_argument("--place", help="where all is made: a folder on the disk to be measured, with 2 GB free for each program and turn")
     parser.add_argument("--files", type=int, default=trees.FILES, help="of the tree that is made")
     parser.add_argument("--repeat", type=int, default=5, help="turns of the part `tree`")
     parser.add_argument("--trace", help="write the figures to this file, for plot_pack.py")
