@@ -199,6 +199,8 @@ void Repository::settle_unsynced() {
         auto mended = pack::repair(packs(), *found, [&] { return exclude_readers(); });
         if (!mended) throw failure(mended.error(), "mending what --no-sync has left");
         lost_unsynced_ = mended->lost;
+        // What the disk refuses may be there again tomorrow, and is read then.
+        if (!mended->left.empty()) return;
     }
     auto cleared =
         parts_->committer->run([](SqliteTransaction& tx) { return Unsynced::clear(tx); });
