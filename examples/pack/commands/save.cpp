@@ -166,10 +166,6 @@ TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequ
 int save(const Common& common, const SaveRequest& request) {
     SyncedOnRequest<NoOp<PosixFile>>::syncs = !request.no_sync;
     Repository repository{common.store, Repository::For::writing, common.wait};
-    if (repository.lost_unsynced() != 0)
-        print_error(fmt::format("a loss of power took {} chunks of earlier saves with --no-sync; "
-                                "`bobbin-pack verify` tells which snapshots miss them",
-                                repository.lost_unsynced()));
     const auto saved = save_tree(repository, common, request);
     const auto& snapshot = saved.snapshot;
     if (common.is_json)

@@ -1,5 +1,6 @@
 #include "store/repository.hpp"
 
+#include "cli/output.hpp"
 #include "store/unsynced.hpp"
 
 #include <bobbin/pack/repair.hpp>
@@ -198,7 +199,10 @@ void Repository::settle_unsynced() {
         if (!found) throw failure(found.error(), "reading what --no-sync has left");
         auto mended = pack::repair(packs(), *found, [&] { return exclude_readers(); });
         if (!mended) throw failure(mended.error(), "mending what --no-sync has left");
-        lost_unsynced_ = mended->lost;
+        if (mended->lost != 0)
+            print_error("a loss of power took " + std::to_string(mended->lost) +
+                        " chunks of earlier saves with --no-sync; `bobbin-pack verify` tells which "
+                        "snapshots miss them");
         // What the disk refuses may be there again tomorrow, and is read then.
         if (!mended->left.empty()) return;
     }

@@ -81,8 +81,6 @@ public:
 
     const std::string& path() const noexcept { return path_; }
     std::string cache_path() const { return path_ + "/cache"; }
-    /// Chunks that a loss of power took after a save with `--no-sync`, found when this was opened.
-    std::uint64_t lost_unsynced() const noexcept { return lost_unsynced_; }
 
     /// An error of this store, in words.
     Failure failure(const bobbin::Error& error, const std::string& doing = {});
@@ -94,7 +92,6 @@ private:
     struct Parts;
     std::string path_;
     std::chrono::milliseconds wait_;
-    std::uint64_t lost_unsynced_ = 0;
     std::unique_ptr<Parts> parts_;
 };
 
