@@ -101,6 +101,7 @@ private:
             load_le<std::uint32_t>(bytes_.data() + size - 4) !=
                 crc32c(ByteView{bytes_}.first(size - 4)))
             return malformed;
+        if (trailer.flags != 0) return Error{Errc::format_unknown, Operation::decode};
         if (auto right = take_records(trailer); !right) return right;
 
         std::size_t before = 0;
@@ -147,6 +148,7 @@ private:
             at.shape.chunks = load_le<std::uint16_t>(from + 8);
             at.shape.codec = std::to_integer<std::uint8_t>(from[10]);
             at.shape.flags = std::to_integer<std::uint8_t>(from[11]);
+            if (auto known = at.shape.check_flags(); !known) return known;
             if (auto right = at.shape.check(); !right) return right;
             const auto size = at.shape.size(digest_size_);
             if (size > trailer.index_offset - at.offset) return malformed;

@@ -102,9 +102,15 @@ struct RecordShape {
         return head_size(digest_size) + stored;
     }
 
-    /// @errors `format_unknown`: a flag; `pack_malformed`: lengths that no writer makes
-    constexpr Result<void> check() const noexcept {
+    /// Only of what a checksum has covered: else one flipped bit looks like another format.
+    /// @errors `format_unknown`
+    constexpr Result<void> check_flags() const noexcept {
         if (flags != 0) return Error{Errc::format_unknown, Operation::decode};
+        return {};
+    }
+
+    /// @errors `pack_malformed`: lengths that no writer makes
+    constexpr Result<void> check() const noexcept {
         // What does not shrink is stored as it is.
         const bool is_right = chunks >= 1 && chunks <= most_chunks && raw >= chunks &&
                               raw <= largest_record && stored >= 1 &&
@@ -151,7 +157,7 @@ public:
     }
 
     /// What the first `fixed_size` bytes say, so that one knows how long the head is.
-    /// @errors `pack_malformed`, `format_unknown`
+    /// @errors `pack_malformed`
     static Result<RecordShape> decode_shape(ByteView bytes) noexcept {
         if (!starts_here(bytes)) return Error{Errc::pack_malformed, Operation::decode};
         RecordShape shape;
@@ -174,6 +180,7 @@ public:
         if (bytes.size() < size ||
             load_le<std::uint32_t>(bytes.data() + size - 4) != crc32c(bytes.first(size - 4)))
             return malformed;
+        if (auto known = shape->check_flags(); !known) return known.error();
         const RecordHead head{*shape, load_le<std::uint32_t>(bytes.data() + 16),
                               bytes.subspan(fixed_size, size - 4 - fixed_size), digest_size};
         std::uint64_t raw = 0;
@@ -230,6 +237,7 @@ struct PackTrailer {
     std::uint64_t records = 0;
     std::uint64_t chunks = 0;
     std::uint64_t raw_bytes = 0;  ///< of all chunks
+    std::uint32_t flags = 0;      ///< none is known; to be looked at once the checksum fits
 
     static constexpr std::uint64_t record_entry_size = 12;
     static constexpr std::uint64_t fan_out_size = 256 * 8;
@@ -248,23 +256,23 @@ struct PackTrailer {
         store_le(out.data() + 8, records);
         store_le(out.data() + 16, chunks);
         store_le(out.data() + 24, raw_bytes);
+        store_le(out.data() + 32, flags);
         std::ranges::copy(as_bytes("BOBBINpx"), out.begin() + 52);
         return out;
     }
 
     /// @param bytes the last `encoded_size` of a file
-    /// @errors `pack_unfinished`: there is none; `format_unknown`: a flag; `pack_malformed`: the
-    ///   file has another size than this says
+    /// @errors `pack_unfinished`: there is none; `pack_malformed`: the file has another size than
+    ///   this says
     static Result<PackTrailer> decode(ByteView bytes, std::uint64_t file_size,
                                       std::size_t digest_size) noexcept {
         if (bytes.size() != encoded_size ||
             !std::ranges::equal(bytes.subspan(52, 8), as_bytes("BOBBINpx")))
             return Error{Errc::pack_unfinished, Operation::decode};
-        if (load_le<std::uint32_t>(bytes.data() + 32) != 0)
-            return Error{Errc::format_unknown, Operation::decode};
         PackTrailer trailer{
             load_le<std::uint64_t>(bytes.data()), load_le<std::uint64_t>(bytes.data() + 8),
-            load_le<std::uint64_t>(bytes.data() + 16), load_le<std::uint64_t>(bytes.data() + 24)};
+            load_le<std::uint64_t>(bytes.data() + 16), load_le<std::uint64_t>(bytes.data() + 24),
+            load_le<std::uint32_t>(bytes.data() + 32)};
         const bool is_zero = std::ranges::all_of(
             bytes.subspan(36, 16), [](std::byte byte) { return byte == std::byte{0}; });
         // The counts are bounded by the size of the file before they are multiplied.
