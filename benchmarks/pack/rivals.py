@@ -1,4 +1,5 @@
 """The programs that keep snapshots of a tree, and how each is told to."""
+import glob
 import os
 import shlex
 import shutil
@@ -13,6 +14,8 @@ class Program:
     is_incremental = True
     #: Whether what was saved before can still be restored.
     keeps_all = True
+    #: What can be made again and only saves time, by patterns in its store; what it keeps in its home is that, too.
+    caches = ()
 
     def __init__(self, store):
         self.store = store
@@ -29,6 +32,9 @@ class Program:
     def path(self, *parts):
         return os.path.join(self.store, *parts)
 
+    def cache_paths(self):
+        return [self.store + ".home", *(path for pattern in self.caches for path in glob.glob(self.path(pattern), recursive=True))]
+
     def init(self):
         os.makedirs(self.store)
         return None
@@ -44,6 +50,7 @@ class Program:
 class Bobbin(Program):
     name, does = "bobbin", "all synced before it answers; everything restored; no encryption"
     program, flags = "bobbin-pack", []
+    caches = ("files-*", "**/bobbin-pack-cache")
 
     @classmethod
     def is_there(cls):
@@ -82,6 +89,7 @@ class TarLz4(Program):
 class Borg(Program):
     name, needs = "borg", ("borg",)
     does = "synced; everything restored; LZ4; encryption is turned off"
+    caches = ("index.*", "hints.*")
 
     def environment(self):
         return {**super().environment(), "BORG_BASE_DIR": self.store + ".home", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
@@ -111,6 +119,7 @@ class Casync(Program):
 class Git(Program):
     name, needs = "git", ("git",)
     does = "nothing synced; zlib; of modes the executable bit only, no times, no owners, no empty directories"
+    caches = ("index",)
 
     def environment(self):
         who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
@@ -150,6 +159,7 @@ class Restic(Program):
 class Bup(Program):
     name, needs = "bup", ("bup",)
     does = "packs synced; everything restored; zlib"
+    caches = ("bupindex*", "index-cache", "**/*.midx", "**/*.bloom")
 
     def environment(self):
         return {**super().environment(), "BUP_DIR": self.store, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",

@@ -13,7 +13,7 @@ Parts:
 All programs take turns, so that a change of the machine's speed hits all. The cache is warm before each save, and what was written before is on disk.
 A line is `PART TOOL FIGURE MEDIAN UNIT (BEST_RIVAL MEDIAN, ratio R) minimum`, with `missed` where bobbin-pack misses a gate: a figure that is
 asked for on a tree like Linux 6.1 with 2 processors, or, on other machines, what the rival of that row does in the same run.
-Sizes are what the disk is asked for; memory is the largest of any process, and at least what Python has taken when it starts one.
+Sizes are what the disk is asked for; `size` is that of a store without what only saves time and can be made again, which is `caches`. Memory is the largest of any process, and at least what Python has taken when it starts one.
 """
 import argparse
 import csv
@@ -37,8 +37,8 @@ GATES = {
     "bobbin-no-sync": {"cold": (1.9, "tar-lz4", 0.72)},
 }
 LARGE_GATES = {"bobbin": {"save_memory": (200, None, 0), "restore_memory": (200, None, 0)}}
-MEGABYTES = ("size", "growth", "save_memory", "restore_memory", "store_100", "growth_each")
-ORDER = ("cold", "same", "five", "restore", "size", "growth", "save_memory", "restore_memory")
+MEGABYTES = ("size", "growth", "save_memory", "restore_memory", "store_100", "growth_each", "caches")
+ORDER = ("cold", "same", "five", "restore", "size", "caches", "growth", "save_memory", "restore_memory")
 CURVE = [1_000, 3_000, 10_000, 30_000, 78_457]
 
 
@@ -70,10 +70,10 @@ def walk(folder):
             yield os.path.join(path, name)
 
 
-def size_of(folder):
-    """MB on disk, each file once."""
+def size_of(*places):
+    """MB on disk of files and folders, each file once."""
     seen, sum_of = set(), 0
-    for path in walk(folder):
+    for path in [path for place in places for path in ([place] if os.path.isfile(place) else walk(place))]:
         status = os.lstat(path)
         if (status.st_dev, status.st_ino) not in seen:
             seen.add((status.st_dev, status.st_ino))
@@ -192,7 +192,9 @@ class Bench:
         read_all(tree)
         took, memory = self.save(program, tree)
         self.add(part, program, "cold", took)
-        self.add(part, program, "size", size_of(program.store))
+        caches = program.cache_paths()
+        self.add(part, program, "size", size_of(program.store, *caches) - size_of(*caches))
+        self.add(part, program, "caches", size_of(*caches))
         if program.is_incremental:
             os.sync()
             self.add(part, program, "same", self.save(program, tree)[0])
