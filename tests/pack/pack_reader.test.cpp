@@ -347,6 +347,84 @@ BOOST_AUTO_TEST_CASE(hostile_indexes_are_refused) {
         refused([&](std::byte* bytes) { std::copy_n(bytes + chunks, 48, bytes + chunks + 48); }));
 }
 
+// A record of a megabyte is not lost for one bit: each chunk has a digest of its own.
+BOOST_AUTO_TEST_CASE(a_flipped_bit_costs_no_more_than_the_chunks_it_reaches) {
+    const auto check = []<class C>(C, double least) {
+        MemoryWriter<C> writer{MemorySink{}, {.store = a_store}};
+        std::map<pack::Key<Sha256>, Buffer> chunks;
+        std::vector<Buffer> texts;
+        for (std::uint64_t seed = 0; seed < 30; ++seed) {
+            texts.push_back(some_text(200, seed));
+            chunks[digest_of<Sha256>(texts.back())] = texts.back();
+        }
+        Buffer raw;
+        const auto group = group_of<Sha256>(texts, raw);
+        BOOST_REQUIRE(writer.add_group(group, raw));
+        BOOST_REQUIRE(writer.finish());
+        const auto& bytes = *writer.sink().bytes;
+        const auto whole = MemoryReader<>::open(MemoryFile{bytes});
+        BOOST_REQUIRE(whole);
+        BOOST_REQUIRE(whole->index().records().size() == 1U);
+        const auto& shape = whole->index().records()[0].shape;
+        BOOST_REQUIRE(shape.codec == C::number);
+        const auto begin = 128 + shape.head_size(32);
+        std::size_t served = 0;
+        for (std::size_t at = begin; at < begin + shape.stored; ++at) {
+            auto bent = bytes;
+            bent[at] ^= std::byte{0x10};
+            auto reader = MemoryReader<>::open(MemoryFile{bent});
+            BOOST_REQUIRE(reader);
+            std::size_t good = 0, told = 0;
+            BOOST_TEST(serves_only(*reader, chunks, &good), "byte " << at);
+            BOOST_REQUIRE(reader->verify([&](const auto&, const Error&) { ++told; }));
+            BOOST_TEST(told == std::max<std::size_t>(texts.size() - good, 1), "byte " << at);
+            const auto encoded = reader->read_encoded(0);
+            BOOST_TEST((!encoded && encoded.error().is(Errc::digest_mismatch)));
+            served += good;
+        }
+        const auto share = static_cast<double>(served) / (30.0 * shape.stored);
+        BOOST_TEST(share >= least, C::format_id.name() << ": " << share);
+    };
+    check(NoCodec{}, 29 / 30.0);
+    check(Lz4{}, 0.5);
+    check(Zstd{}, 0.0);
+}
+
+// Two ways to compress the same: nothing is lost, and yet something is wrong with the disk.
+BOOST_AUTO_TEST_CASE(a_damaged_record_is_told_of_though_all_of_it_can_be_served) {
+    const auto part = some_noise(40, 1), between = some_noise(9, 2);
+    Buffer raw;
+    for (const auto* bytes : {&part, &part, &between, &part, &between})
+        raw.insert(raw.end(), bytes->begin(), bytes->end());
+    MemoryWriter<Lz4> writer{MemorySink{}, {}};
+    BOOST_REQUIRE(writer.add(raw));
+    BOOST_REQUIRE(writer.finish());
+    auto bytes = *writer.sink().bytes;
+    const auto begin = 128 + pack::RecordShape{0, 0, 1, 0, 0}.head_size(32);
+    const auto end = load_le<std::uint64_t>(bytes.data() + bytes.size() - 64);
+    const auto decodes_the_same = [&] {
+        Buffer out(raw.size());
+        return Lz4{}.decompress(ByteView{bytes}.subspan(begin, end - begin), out) && out == raw;
+    };
+    BOOST_REQUIRE(decodes_the_same());
+    bool is_bent = false;
+    for (auto at = begin; at < end && !is_bent; ++at)
+        for (unsigned flip = 1; flip < 256 && !is_bent; ++flip) {
+            bytes[at] ^= static_cast<std::byte>(flip);
+            is_bent = decodes_the_same();
+            if (!is_bent) bytes[at] ^= static_cast<std::byte>(flip);
+        }
+    BOOST_REQUIRE(is_bent);
+    auto reader = MemoryReader<>::open(MemoryFile{bytes});
+    BOOST_REQUIRE(reader);
+    const auto got = reader->read(reader->chunk(0));
+    BOOST_TEST((got && std::ranges::equal(*got, raw)));
+    std::size_t told = 0;
+    BOOST_REQUIRE(reader->verify(
+        [&](const auto&, const Error& error) { told += error.is(Errc::digest_mismatch); }));
+    BOOST_TEST(told == 1U);
+}
+
 // Two chunks of one length that have changed places in the index: a checksum that was made to fit
 // hides it from opening, and reading must not believe it.
 BOOST_AUTO_TEST_CASE(swapped_places_are_never_served) {

@@ -156,7 +156,8 @@ public:
     }
     bool contains(const Key& key) const noexcept { return index_.find(key).has_value(); }
 
-    /// The bytes of a chunk, whole and checked, until the next call.
+    /// The bytes of a chunk, whole and checked, until the next call. Of a record that is damaged
+    /// those that still have their digests are served.
     /// @errors `digest_mismatch`, `pack_malformed`, `compressed_malformed`, `object_short`: it is
     ///   damaged; `format_unknown`: its codec; `out_of_range`: not a location of this pack;
     ///   `out_of_memory`; of the file
@@ -175,7 +176,7 @@ public:
                                  std::ranges::equal(chunk.key, location.key));
             });
             if (!is_there) return Error{Errc::pack_malformed, Operation::read};
-            auto raw = take_raw();
+            const auto raw = take_raw();
             if (!raw) return raw.error();
             const auto bytes = raw->subspan(place.begin, place.length);
             if (digest_of<D>(bytes) != location.key)
@@ -201,6 +202,7 @@ public:
         return bobbin::detail::without_throwing(Operation::read, [&]() -> Result<EncodedRecord> {
             if (n >= index_.records().size()) return Error{Errc::out_of_range, Operation::read};
             if (auto loaded = load(n); !loaded) return loaded.error();
+            if (auto whole = check_loaded(); !whole) return whole.error();
             return *loaded_;
         });
     }
@@ -237,17 +239,32 @@ public:
     }
 
     /// Reads all chunks and checks each. Calls `tell(location, error)` for each that can't be
-    /// served, whatever the reason.
+    /// served, whatever the reason, and for one of a record that is damaged though all can.
     /// @errors `out_of_memory`
     template <class Tell>
     Result<void> verify(Tell&& tell) {
-        return for_each([&](const Location& location, auto&& read_it) -> Result<void> {
+        std::optional<Location> suspect;  // right, in a damaged record of which nothing was told
+        std::uint64_t told = UINT64_MAX;  // record
+        const auto tell_suspect = [&] {
+            if (suspect) tell(*suspect, Error{Errc::digest_mismatch, Operation::verify});
+            suspect.reset();
+        };
+        auto done = for_each([&](const Location& location, auto&& read_it) -> Result<void> {
+            const auto record = location.place.record;
+            if (suspect && suspect->place.record != record) tell_suspect();
             const auto bytes = read_it();
-            if (bytes) return {};
+            if (bytes) {
+                if (!check_loaded() && told != record && !suspect) suspect = location;
+                return {};
+            }
             if (bytes.error().is(Errc::out_of_memory)) return bytes.error();
+            suspect.reset();
+            told = record;
             tell(location, bytes.error());
             return {};
         });
+        if (done) tell_suspect();
+        return done;
     }
 
 private:
@@ -313,7 +330,8 @@ private:
         return PackTrailer::decode(bytes, size_, D::size);
     }
 
-    /// Brings a record into memory: head and stored bytes, which match their checksums.
+    /// Brings a record into memory: its head, which matches its checksum, and the stored bytes, of
+    /// which `check_loaded` tells whether they do.
     Result<void> load(std::uint64_t n) {
         if (loaded_ && loaded_number_ == n) return {};
         auto loaded = load(index_.records()[static_cast<std::size_t>(n)]);
@@ -331,13 +349,20 @@ private:
         if (!head) return head.error();
         if (head->shape() != place.shape) return Error{Errc::pack_malformed, Operation::read};
         const ByteView stored = bytes.subspan(head->size());
-        if (crc32c(stored) != head->stored_crc())
-            return Error{Errc::digest_mismatch, Operation::read};
+        is_damaged_ = crc32c(stored) != head->stored_crc();
         loaded_.emplace(*head, stored);
         return {};
     }
+    Result<void> load_whole(const RecordPlace& place) {
+        auto loaded = load(place);
+        return loaded ? check_loaded() : loaded;
+    }
+    Result<void> check_loaded() const noexcept {
+        if (is_damaged_) return Error{Errc::digest_mismatch, Operation::read};
+        return {};
+    }
 
-    /// The raw bytes of the record that is loaded.
+    /// The raw bytes of the record that is loaded; of one that is damaged what comes out of it.
     Result<ByteView> take_raw() {
         if (raw_) return *raw_;
         const auto& shape = loaded_->head.shape();
@@ -346,7 +371,8 @@ private:
         } else {
             if (raw_buffer_.size() < shape.raw) raw_buffer_.resize(shape.raw);
             const auto to = MutableByteView{raw_buffer_}.first(shape.raw);
-            if (auto done = codecs_.decompress(shape.codec, loaded_->stored, to); !done)
+            const auto done = codecs_.decompress(shape.codec, loaded_->stored, to);
+            if (!done && !(is_damaged_ && done.error().is(Errc::compressed_malformed)))
                 return done.error();
             raw_ = to;
         }
@@ -405,7 +431,7 @@ private:
             if (auto got = read_exactly(bytes, at); !got) return got.error();
             const auto shape = RecordHead::decode_shape(bytes);
             if (!shape || shape->size(D::size) > end - at) break;
-            auto loaded = load(RecordPlace{at, *shape});
+            auto loaded = load_whole(RecordPlace{at, *shape});
             if (!loaded && loaded.error().domain == Domain::system) return loaded.error();
             if (!loaded) break;
             take(RecordPlace{at, *shape}, loaded_->head, builder, report);
@@ -468,7 +494,7 @@ private:
 
     /// Loads the record, and makes what is in it.
     Result<bool> has_its_digests(const RecordPlace& place) {
-        auto loaded = load(place);
+        auto loaded = load_whole(place);
         auto raw = loaded ? take_raw() : Result<ByteView>{loaded.error()};
         if (!raw) {
             if (raw.error().domain == Domain::system || raw.error().is(Errc::out_of_memory))
@@ -504,6 +530,7 @@ private:
     std::vector<std::byte> raw_buffer_;    ///< what was compressed in it
     std::optional<EncodedRecord> loaded_;  ///< looks at `buffer_`
     std::uint64_t loaded_number_ = 0;
+    bool is_damaged_ = false;         ///< the stored bytes of that
     std::size_t left_to_refuse_ = 0;  ///< by the disk, of a scan
     std::optional<ByteView> raw_;     ///< looks at either
 };

@@ -107,7 +107,7 @@ struct SaveOptions {
     static constexpr unsigned most_threads = 32;
 
     Bytes largest_whole{128 * 1024};  ///< a longer file is cut by the chunker; up to 16 MiB
-    Bytes group{256 * 1024};          ///< raw bytes of small files that are compressed together
+    Bytes group{1024 * 1024};         ///< raw bytes of small files that are compressed together
 
     std::function<std::string(std::uint32_t)> user_name = system_user_name;
     std::function<std::string(std::uint32_t)> group_name = system_group_name;
