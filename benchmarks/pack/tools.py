@@ -19,6 +19,7 @@ import argparse
 import csv
 import filecmp
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -128,10 +129,17 @@ class Bench:
         self.found.setdefault((part, program.name, figure), []).append(value)
 
     def put_away(self, path):
-        """Removed at the end only: for a minute after many files were removed ext4 makes new ones slowly, as it takes up no inode that has just
-        become free, and that would count for whoever comes next."""
+        """Removed at the end of a part only: for a minute after many files were removed ext4 makes new ones slowly, as it takes up no inode that
+        has just become free, and that would count for whoever comes next."""
         os.rename(path, os.path.join(self.place, f"gone-{self.gone}"))
         self.gone += 1
+
+    def remove_gone(self):
+        for n in range(self.gone):
+            shutil.rmtree(os.path.join(self.place, f"gone-{n}"))
+        self.gone = 0
+        os.sync()
+        time.sleep(90)
 
     def fresh(self, tool):
         for name in ("store", "store.home", "store.index", "restored"):
@@ -360,6 +368,8 @@ def main():
         bench = Bench(arguments, tools, os.path.realpath(place))
         for part in wanted:
             getattr(bench, f"part_{part}")()
+            if part != wanted[-1]:
+                bench.remove_gone()
             for at in dict.fromkeys(at for at, _, _ in bench.found if at.split("_")[0] == part):
                 missed += bench.print_figures(at, parts[part])
         bench.print_notes()
