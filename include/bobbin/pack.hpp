@@ -2,6 +2,7 @@
 #define BOBBIN_PACK_HPP
 
 #include <bobbin/pack/cached_pack.hpp>
+#include <bobbin/pack/cached_part.hpp>
 #include <bobbin/pack/chunk_index.hpp>
 #include <bobbin/pack/chunker.hpp>
 #include <bobbin/pack/concept.hpp>
@@ -12,6 +13,7 @@
 #include <bobbin/pack/ignore.hpp>
 #include <bobbin/pack/live_chunks.hpp>
 #include <bobbin/pack/owner_names.hpp>
+#include <bobbin/pack/pack_file.hpp>
 #include <bobbin/pack/pack_index.hpp>
 #include <bobbin/pack/pack_reader.hpp>
 #include <bobbin/pack/pack_set.hpp>
@@ -26,6 +28,7 @@
 #include <bobbin/pack/restore_options.hpp>
 #include <bobbin/pack/save.hpp>
 #include <bobbin/pack/save_options.hpp>
+#include <bobbin/pack/scan_report.hpp>
 #include <bobbin/pack/tree.hpp>
 #include <bobbin/pack/tree_reader.hpp>
 #include <bobbin/pack/verify.hpp>

@@ -228,6 +228,12 @@ private:
     std::size_t digest_size_;
 };
 
+/// A record as it is stored, checked against its checksum: to be put into another pack.
+struct EncodedRecord {
+    RecordHead head;
+    ByteView stored;
+};
+
 /// The end of a pack: where its index begins, and what it counts.
 struct PackTrailer {
     static constexpr std::size_t encoded_size = 64;
