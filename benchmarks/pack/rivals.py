@@ -50,7 +50,7 @@ class Program:
 class Bobbin(Program):
     name, does = "bobbin", "all synced before it answers; everything restored; no encryption"
     program, flags = "bobbin-pack", []
-    caches = ("files-*", "**/bobbin-pack-cache")
+    caches = ("**/files-*", "**/bobbin-pack-cache")
 
     @classmethod
     def is_there(cls):
@@ -72,6 +72,11 @@ class Bobbin(Program):
 class BobbinNoSync(Bobbin):
     name, flags = "bobbin-no-sync", ["--no-sync"]
     does = "as bobbin, but nothing is synced, and nothing said to be durable"
+
+
+class BobbinZstd(Bobbin):
+    name, flags = "bobbin-zstd", ["--zstd", "3"]
+    does = "as bobbin, with zstd instead of LZ4"
 
 
 class TarLz4(Program):
@@ -188,4 +193,4 @@ class Cp(Program):
         return ["cp", "-a", self.path("copy") + "/.", to]
 
 
-ALL = [Bobbin, BobbinNoSync, TarLz4, Borg, Casync, Git, Restic, Bup, Cp]
+ALL = [Bobbin, BobbinNoSync, BobbinZstd, TarLz4, Borg, Casync, Git, Restic, Bup, Cp]

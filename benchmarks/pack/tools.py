@@ -36,6 +36,7 @@ GATES = {
     "bobbin": {"cold": (2.6, "tar-lz4", 1), "same": (0.16, "git", 1), "five": (0.21, "git", 1), "restore": (4.0, "cp", 0.92),
                "size": (380, "tar-lz4", 1.02), "growth": (0.1, None, 0), "save_memory": (200, None, 0), "restore_memory": (200, None, 0)},
     "bobbin-no-sync": {"cold": (1.9, "tar-lz4", 0.72)},
+    "bobbin-zstd": {"size": (270, "restic", 0.98)},
 }
 LARGE_GATES = {"bobbin": {"save_memory": (200, None, 0), "restore_memory": (200, None, 0)}}
 MEGABYTES = ("size", "growth", "save_memory", "restore_memory", "store_100", "growth_each", "caches")
@@ -368,10 +369,10 @@ def main():
         bench = Bench(arguments, tools, os.path.realpath(place))
         for part in wanted:
             getattr(bench, f"part_{part}")()
-            if part != wanted[-1]:
-                bench.remove_gone()
             for at in dict.fromkeys(at for at, _, _ in bench.found if at.split("_")[0] == part):
                 missed += bench.print_figures(at, parts[part])
+            if part != wanted[-1]:
+                bench.remove_gone()
         bench.print_notes()
         if arguments.trace:
             bench.write_trace(arguments.trace)
