@@ -15,8 +15,8 @@ matplotlib.use("agg")
 matplotlib.rcParams.update({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False})
 import matplotlib.pyplot as plt  # noqa: E402
 
-COLORS = {"bobbin": "#2f6f8f", "bobbin-no-sync": "#7fb3cc", "tar-lz4": "#b04a3a", "borg": "#d08a3a", "casync": "#8a6fa8", "git": "#555555",
-          "restic": "#6a9a4a", "bup": "#b07a9a", "cp": "#aaaaaa"}
+COLORS = {"bobbin": "#2f6f8f", "bobbin-no-sync": "#7fb3cc", "bobbin-zstd": "#2f8f6f", "tar-lz4": "#b04a3a", "borg": "#d08a3a", "casync": "#8a6fa8",
+          "git": "#555555", "restic": "#6a9a4a", "bup": "#b07a9a", "cp": "#aaaaaa"}
 PANELS = {"cold": "saved into an empty store", "same": "saved again, nothing changed", "restore": "restored to an empty folder"}
 
 
@@ -34,7 +34,9 @@ def read(path):
 
 
 def draw(series, panels, label, path):
-    figure, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 3), squeeze=False)
+    legend = 1.2  # inches
+    width = 3.2 * len(panels) + legend
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 2.8), squeeze=False)
     for axis, (panel, title) in zip(axes.flat, panels.items()):
         for tool, color in COLORS.items():
             if points := sorted(series.get((panel, tool), [])):
@@ -45,8 +47,8 @@ def draw(series, panels, label, path):
         axis.set_xlabel(label)
     axes[0, 0].set_ylabel("seconds")
     handles = {name: handle for axis in axes.flat for handle, name in zip(*axis.get_legend_handles_labels())}
-    figure.legend(handles.values(), handles.keys(), ncols=min(len(handles), 9), loc="lower center", frameon=False, fontsize=7)
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    figure.legend(handles.values(), handles.keys(), loc="center right", frameon=False, fontsize=7)
+    figure.tight_layout(rect=(0, 0, 1 - legend / width, 1))
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
