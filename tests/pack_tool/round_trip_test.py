@@ -86,13 +86,6 @@ class RoundTrip(harness.StoreCase):
         self.pack("restore", "latest", "--to", self.place / "out")
         self.assert_same(self.tree, self.place / "out")
 
-    def test_many_files_in_a_directory(self):
-        for n in range(20_000):
-            (self.tree / f"file {n}").write_bytes(b"%d" % n)
-        self.save()
-        self.pack("restore", "latest", "--to", self.place / "out")
-        self.assert_same(self.tree, self.place / "out")
-
     def test_special_files_are_told_and_left_out(self):
         os.mkfifo(self.tree / "fifo")
         with socket.socket(socket.AF_UNIX) as s:
