@@ -89,8 +89,10 @@ BOOST_AUTO_TEST_CASE(a_damaged_identity_is_an_error_with_a_name) {
     bench.syncer.reset();
     auto at = FsDirectory<Fs>::open("/sim/footage", RootMode::existing, bench.fs);
     auto file = bench.fs.open_at(at->handle(), "bobbin-directory", OpenMode::write);
-    const std::byte wrong[1] = {std::byte{0xff}};
-    BOOST_TEST(bench.fs.write_at(*file, wrong, 60).has_value());
+    std::byte one[1];
+    BOOST_TEST(bench.fs.read_at(*file, one, 60).has_value());
+    one[0] ^= std::byte{0xff};
+    BOOST_TEST(bench.fs.write_at(*file, one, 60).has_value());
     BOOST_TEST(bench.fs.close(*file).has_value());
     BOOST_TEST(open(bench, *bench.store, *bench.committer, true).error().is(Errc::identity_malformed));
 }
