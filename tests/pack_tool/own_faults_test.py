@@ -4,12 +4,33 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 
 import harness
 
 
 class OwnFaults(harness.StoreCase):
+    def test_a_reader_undoes_the_commit_in_which_a_writer_was_killed(self):
+        self.write("a", "one")
+        snapshot = self.save()
+        killed = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("pragma cache_size = 1")
+db.execute("begin immediate")
+db.execute("delete from snapshot")
+db.execute("create table junk (x)")
+db.executemany("insert into junk values (?)", [("x" * 1000,)] * 2000)
+os._exit(0)
+"""
+        for command in ("list",), ("restore", "latest", "--to", self.place / "out"), ("verify",):
+            subprocess.run([sys.executable, "-c", killed, self.store / "catalog.db"], check=True)
+            self.assertTrue((self.store / "catalog.db-journal").exists())
+            self.pack(*command)
+        self.assertEqual([s["id"] for s in self.json("list")], [snapshot])
+        self.assertEqual((self.place / "out/a").read_text(), "one")
+
     def test_a_restore_leaves_its_own_store_alone(self):
         inside = self.tree / "backups" / "store"
         self.write("a", "1")
