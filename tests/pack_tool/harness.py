@@ -37,7 +37,7 @@ class StoreCase(unittest.TestCase):
         shutil.rmtree(self.place, ignore_errors=not self.place.exists())
 
     def run_program(self, *words, store=None, **kw):
-        return subprocess.run([PROGRAM, "--store", store or self.store, *words], capture_output=True, timeout=300, check=False, **kw)
+        return subprocess.run([PROGRAM, "--store", store or self.store, *words], capture_output=True, timeout=800, check=False, **kw)
 
     def pack(self, *words, code=0, store=None, **kw):
         """Standard output of a command that has to end with `code`."""
