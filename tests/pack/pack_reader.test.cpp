@@ -383,11 +383,12 @@ BOOST_AUTO_TEST_CASE(a_flipped_bit_costs_no_more_than_the_chunks_it_reaches) {
             served += good;
         }
         const auto share = static_cast<double>(served) / (30.0 * shape.stored);
+        BOOST_TEST_MESSAGE(C::format_id.name() << ": " << share << " of the chunks are served");
         BOOST_TEST(share >= least, C::format_id.name() << ": " << share);
     };
     check(NoCodec{}, 29 / 30.0);
     check(Lz4{}, 0.5);
-    check(Zstd{}, 0.0);
+    check(Zstd{}, 0.3);
 }
 
 // Two ways to compress the same: nothing is lost, and yet something is wrong with the disk.

@@ -8,6 +8,8 @@
 #include <bobbin/fs/file.hpp>
 #include <bobbin/fs/tree.hpp>
 #include <bobbin/pack/cached_part.hpp>
+#include <bobbin/pack/detail/fields.hpp>
+#include <bobbin/pack/tree.hpp>
 
 #include <algorithm>
 #include <array>

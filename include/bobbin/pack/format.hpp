@@ -228,7 +228,7 @@ private:
     std::size_t digest_size_;
 };
 
-/// A record as it is stored, checked against its checksum: to be put into another pack.
+/// A record as it is stored. Whoever gives it out says what of it was checked.
 struct EncodedRecord {
     RecordHead head;
     ByteView stored;
