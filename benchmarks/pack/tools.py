@@ -13,7 +13,8 @@ Parts:
 All programs take turns, so that a change of the machine's speed hits all. The cache is warm before each save, and what was written before is on disk.
 A line is `PART TOOL FIGURE MEDIAN UNIT (BEST_RIVAL MEDIAN, ratio R) minimum`, with `missed` where bobbin-pack misses a gate: a figure that is
 asked for on a tree like Linux 6.1 with 2 processors, or, on other machines, what the rival of that row does in the same run.
-Sizes are what the disk is asked for; `size` is that of a store without what only saves time and can be made again, which is `caches`. Memory is the largest of any process, and at least what Python has taken when it starts one.
+Sizes are what the disk is asked for; `size` is that of a store without what only saves time and can be made again, which is `caches`. Memory is the
+largest of any process, and at least what Python has taken when it starts one.
 """
 import argparse
 import csv
