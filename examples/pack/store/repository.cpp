@@ -27,12 +27,16 @@ constexpr auto tree_schema =
     schema_steps("trees", {"create table tree (device integer not null, inode integer not null,"
                            " primary key (device, inode)) strict, without rowid"});
 
+std::chrono::milliseconds busy_timeout_of(std::chrono::milliseconds wait) {
+    return std::max(wait, std::chrono::milliseconds{1000});
+}
+
 SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
     SqliteOptions options;
     options.create = create;
     options.read_only = read_only;
     options.mode = SqliteMode::shared;
-    options.busy_timeout = std::max(wait, std::chrono::milliseconds{1000});
+    options.busy_timeout = busy_timeout_of(wait);
     options.schema = {pack::SnapshotRows::schema, tree_schema, Unsynced::schema};
     return options;
 }
@@ -91,7 +95,7 @@ bool play_back(const std::string& catalog, std::chrono::milliseconds wait) {
     sqlite3* db = nullptr;
     auto code = sqlite3_open_v2(catalog.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);
     if (code == SQLITE_OK) {
-        sqlite3_busy_timeout(db, static_cast<int>(wait.count()));
+        sqlite3_busy_timeout(db, static_cast<int>(busy_timeout_of(wait).count()));
         code = sqlite3_exec(db, "select count(*) from sqlite_schema", nullptr, nullptr, nullptr);
     }
     sqlite3_close_v2(db);
