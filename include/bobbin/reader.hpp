@@ -153,7 +153,7 @@ struct GrowingView {
     Bytes size;
     std::vector<std::byte> index;
     typename C::Counts counts{};
-    typename C::Facts facts{};
+    typename C::Facts facts{};  ///< where it has ended, those of its end
     bool has_ended = false;
 };
 
@@ -234,7 +234,7 @@ public:
                                 Bytes{object->size()},
                                 object->index_so_far,
                                 object->index.counts(),
-                                object->facts,
+                                object->end_facts.value_or(object->facts),
                                 object->has_ended};
             // Only the worker takes pieces; what it has not taken yet belongs to the view, too.
             typename C::Index copy = object->index;

@@ -107,6 +107,20 @@ BOOST_TEST_DONT_PRINT_LOG_VALUE(Calls)
 
 BOOST_AUTO_TEST_SUITE(engine_rows)
 
+BOOST_AUTO_TEST_CASE(what_has_ended_and_is_not_committed_is_read_with_the_facts_of_its_end) {
+    RowsBench bench;
+    bench.writer->begin({"begun"});
+    bench.append(0);
+    const auto label = [&] {
+        const auto views = bench.syncer->reader().growing(bench.door);
+        BOOST_TEST_REQUIRE(views.size() == 1u);
+        return views[0].facts.label;
+    };
+    BOOST_TEST(label() == "begun");
+    BOOST_TEST(bench.writer->end({"ended"}).has_value());
+    BOOST_TEST(label() == "ended");
+}
+
 BOOST_AUTO_TEST_CASE(the_facts_of_the_end_are_those_of_the_last_part) {
     RowsBench bench;
     bench.writer->begin({"begun"});
