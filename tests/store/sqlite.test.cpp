@@ -256,6 +256,40 @@ BOOST_AUTO_TEST_CASE(opened_to_read_what_a_crash_left_is_not_repaired) {
     BOOST_TEST(store.open_record().id.value == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(opened_to_read_a_commit_that_was_cut_off_is_undone) {
+    TemporaryDirectory directory;
+    std::filesystem::create_directory(directory / "crashed");
+    const auto path = directory / "catalog.db", copy = directory / "crashed/catalog.db";
+    for (const auto mode : {SqliteMode::exclusive, SqliteMode::shared}) {
+        std::filesystem::remove(path);
+        std::optional<Filled> filled;
+        {
+            auto store = open_store(path, {.mode = SqliteMode::shared});
+            filled.emplace(store);
+        }
+        const auto before = content_of(path);
+        sqlite3* db = nullptr;
+        BOOST_REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+        BOOST_TEST(sqlite3_exec(db,
+                                "pragma cache_size = 1; begin immediate; delete from object;"
+                                "create table junk (x);"
+                                "with recursive n(i) as (select 1 union all select i + 1 from n "
+                                "where i < 500) insert into junk select zeroblob(1000) from n",
+                                nullptr, nullptr, nullptr) == SQLITE_OK);
+        using std::filesystem::copy_options;
+        std::filesystem::copy_file(path, copy, copy_options::overwrite_existing);
+        std::filesystem::copy_file(path + "-journal", copy + "-journal");
+        sqlite3_close(db);
+        BOOST_TEST(content_of(copy) != before);
+        {
+            auto store = open_store(copy, {.read_only = true, .mode = mode});
+            BOOST_TEST(must(store.object(filled->row.id)).has_value());
+        }
+        BOOST_TEST(content_of(copy) == before);
+        BOOST_TEST(!std::filesystem::exists(copy + "-journal"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(readers_do_not_wait_for_a_transaction) {
     TemporaryDirectory directory;
     auto store = open_store(directory / "catalog.db");

@@ -186,6 +186,76 @@ struct DoubtingProgram : StoreProgram {
     }
 };
 
+/// A medium that takes nothing.
+struct ReadOnlySim : SimFs {
+    explicit ReadOnlySim(SimFs of) : SimFs{std::move(of)} {}
+
+    Result<FileHandle> open_at(FileHandle dir, const char* name, OpenMode mode) noexcept {
+        if (mode != OpenMode::read) return Error::system(EROFS, Operation::open);
+        return SimFs::open_at(dir, name, mode);
+    }
+    Result<void> remove(FileHandle, const char*) noexcept {
+        return Error::system(EROFS, Operation::remove);
+    }
+};
+
+/// Is read before anybody writes it again: on a medium that takes nothing, and on one that does. In shared
+/// mode: SQLite maps memory where it reads what it can't write of a WAL, and the simulation has none.
+struct ReadProgram : StoreProgram {
+    static inline std::size_t refused = 0, undone = 0;
+
+    void recover(SimFs fs, const Promise& promise, Failures& failures) const {
+        if (const auto seen = read(ReadOnlySim{fs}, promise, failures); !seen) {
+            // Half a commit is no answer, and without writing there is no other.
+            failures.check(seen.error().domain == Domain::sqlite &&
+                               seen.error().code == SQLITE_READONLY_ROLLBACK,
+                           "cannot read what can't be written");
+            ++refused;
+        }
+        const auto before = content(fs, "catalog.db");
+        failures.check(read(fs, promise, failures).has_value(), "cannot read");
+        if (content(fs, "catalog.db") != before) ++undone;
+        StoreProgram::recover(fs, promise, failures);
+    }
+
+    template <class Fs>
+    Result<void> read(Fs fs, const Promise& promise, Failures& failures) const {
+        const ScopedSqliteOn sqlite{fs};
+        auto with = options();
+        with.read_only = true;
+        auto store = SqliteStore::open("/sim/db/catalog.db", with, fs);
+        if (!store) return store.error();
+        const auto stream = store->stream("door");
+        if (!stream) {
+            failures.check(promise.numbers.empty(), "the stream is lost");
+            return {};
+        }
+        const auto rows = store->objects(*stream, 0, UINT32_MAX);
+        if (!rows) return rows.error();
+        auto missing = promise.numbers;
+        for (const auto& row : *rows) {
+            missing.erase(row.id.sequence());
+            const auto index = store->piece_bytes(row.id, PieceKind::index);
+            failures.check(index && index->size() == 6000, "what is read lacks pieces");
+        }
+        failures.check(missing.empty(), "an acknowledged object is not read");
+        return {};
+    }
+
+    static std::vector<std::byte> content(SimFs fs, const char* name) {
+        auto dir = fs.open_root("/sim/db", RootMode::existing);
+        auto file = fs.open_at(*dir, name, OpenMode::read);
+        std::vector<std::byte> bytes;
+        if (file) {
+            bytes.resize(static_cast<std::size_t>(fs.status(*file)->size.value));
+            (void)fs.read_at(*file, bytes, 0);
+            (void)fs.close(*file);
+        }
+        (void)fs.close(*dir);
+        return bytes;
+    }
+};
+
 }  // namespace bobbin_tests
 
 using namespace bobbin_tests;
@@ -204,6 +274,17 @@ BOOST_AUTO_TEST_CASE(survives_a_crash_anywhere) {
         BOOST_TEST(used.violations == 0u, used);
         BOOST_TEST_MESSAGE(made << used);
     }
+}
+
+BOOST_AUTO_TEST_CASE(is_read_after_a_crash_anywhere) {
+    const auto report = explore(
+        ReadProgram{{SqliteMode::shared, true, 1}},
+        {.depth = 2, .garbage = true, .exhaustive_limit = 100, .samples = 50, .max_states = 4000});
+    BOOST_TEST(report.violations == 0u, report);
+    BOOST_TEST(ReadProgram::refused > 100u);
+    BOOST_TEST(ReadProgram::undone > 100u);
+    BOOST_TEST_MESSAGE(report << ", " << ReadProgram::refused << " refused without writing, "
+                              << ReadProgram::undone << " undone");
 }
 
 BOOST_AUTO_TEST_CASE(survives_each_error) {

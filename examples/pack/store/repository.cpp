@@ -6,7 +6,6 @@
 #include <bobbin/pack/repair.hpp>
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,16 +26,12 @@ constexpr auto tree_schema =
     schema_steps("trees", {"create table tree (device integer not null, inode integer not null,"
                            " primary key (device, inode)) strict, without rowid"});
 
-std::chrono::milliseconds busy_timeout_of(std::chrono::milliseconds wait) {
-    return std::max(wait, std::chrono::milliseconds{1000});
-}
-
 SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
     SqliteOptions options;
     options.create = create;
     options.read_only = read_only;
     options.mode = SqliteMode::shared;
-    options.busy_timeout = busy_timeout_of(wait);
+    options.busy_timeout = std::max(wait, std::chrono::milliseconds{1000});
     options.schema = {pack::SnapshotRows::schema, tree_schema, Unsynced::schema};
     return options;
 }
@@ -87,23 +82,6 @@ auto with_patience(std::chrono::milliseconds wait, F f) {
             return done;
         std::this_thread::sleep_for(std::chrono::milliseconds{20});
     }
-}
-
-/// A commit in which a writer was killed is undone, which nobody can read before: SQLite does it for
-/// whoever may write, when it reads first.
-bool play_back(const std::string& catalog, std::chrono::milliseconds wait) {
-    sqlite3* db = nullptr;
-    auto code = sqlite3_open_v2(catalog.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);
-    if (code == SQLITE_OK) {
-        sqlite3_busy_timeout(db, static_cast<int>(busy_timeout_of(wait).count()));
-        code = sqlite3_exec(db, "select count(*) from sqlite_schema", nullptr, nullptr, nullptr);
-    }
-    sqlite3_close_v2(db);
-    return code == SQLITE_OK;
-}
-
-bool has_to_be_played_back(const Error& error) {
-    return error.domain == Domain::sqlite && error.code == SQLITE_READONLY_ROLLBACK;
 }
 
 }  // namespace
@@ -179,10 +157,8 @@ Repository::Repository(const std::string& path, For what, std::chrono::milliseco
         throw failure(Error::system(errno, Operation::open), lock_path);
     if (fd >= 0 && reads)
         if (auto locked = lock(fd, LOCK_SH, wait); !locked) throw failure(locked.error());
-    const auto open = [&] { return SqliteStore::open(catalog, options_of(false, reads, wait)); };
-    auto store = with_patience(wait, open);
-    if (!store && has_to_be_played_back(store.error()) && play_back(catalog, wait))
-        store = with_patience(wait, open);
+    auto store = with_patience(
+        wait, [&] { return SqliteStore::open(catalog, options_of(false, reads, wait)); });
     if (!store)
         throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
     parts_->store.emplace(std::move(*store));

@@ -22,7 +22,8 @@ enum class SqliteMode : std::uint8_t {
 
 struct SqliteOptions {
     bool create = true;  ///< where there is none
-    /// Nothing is recorded, written or repaired.
+    /// Nothing is recorded, written or repaired; only a commit under a rollback journal that a crash
+    /// cut off is undone, without which nobody can read (SQLite, “Atomic Commit”, section 4).
     bool read_only = false;
     SqliteMode mode = SqliteMode::exclusive;
     /// How long to wait for other processes before an answer of `locked`.

@@ -20,8 +20,8 @@ public:
     virtual Result<void> sync_directory() noexcept = 0;
     /// Makes the name of the rollback journal durable, for a step that SQLite does at once.
     virtual Result<void> make_journal() = 0;
-    /// Whether there is a journal, of any kind.
-    virtual Result<bool> has_leftovers() = 0;
+    virtual Result<bool> has_wal() = 0;
+    virtual Result<bool> has_rollback_journal() = 0;
     /// Makes the WAL durable although a sync of it may have failed: what its file shows is written again.
     virtual Result<void> rewrite_wal() = 0;
     /// Takes `size` bytes of the disk, if it has them.
@@ -37,7 +37,8 @@ public:
 
     SqliteCore(std::string path, const SqliteOptions& options)
         : path_{std::move(path)}
-        , options_{options} {
+        , options_{options}
+        , vfs_{options.mode == SqliteMode::exclusive ? "unix-excl" : "unix"} {
         idle_.reserve(most_idle);
     }
     SqliteCore(SqliteCore&&) = delete;
@@ -60,11 +61,15 @@ public:
     Result<void> start(std::unique_ptr<SqliteDisk> disk) {
         disk_ = std::move(disk);
         if (is_read_only()) {
-            // What a crash left is read without repairing it. A store without leftovers is opened as
-            // if to be written, or else reading would leave an empty WAL behind.
-            const auto leftovers = disk_->has_leftovers();
-            if (!leftovers) return leftovers.error();
-            if (*leftovers) access_ = Access::read;
+            // A WAL that a crash left is read as it is. Without one the store is opened as if to be written,
+            // or else reading would leave an empty WAL behind, and nobody could read what a crash
+            // left under a rollback journal: SQLite undoes that first.
+            const auto wal = disk_->has_wal();
+            if (!wal) return wal.error();
+            if (*wal) {
+                access_ = Access::read;
+                vfs_ = "unix-excl";
+            }
         }
         auto begun = begin_period();
         if (!begun && is_out_of_room(begun.error())) {
@@ -153,13 +158,11 @@ private:
     static constexpr std::size_t most_idle = 4;
 
     Result<std::unique_ptr<SqliteConnection>> open_connection() {
-        const bool alone = options_.mode == SqliteMode::exclusive || access_ != Access::write;
-        auto db = SqliteConnection::open(path_, alone ? "unix-excl" : "unix", access_,
-                                         options_.busy_timeout);
+        auto db = SqliteConnection::open(path_, vfs_, access_, options_.busy_timeout);
         if (!db) {
             if (!is_read_only() || access_ != Access::write || db.error().code != SQLITE_READONLY)
                 return db;
-            access_ = Access::read_immutable;
+            if (auto ok = do_without_writing(); !ok) return ok.error();
             return open_connection();
         }
         if (auto ok = identify(**db); !ok) return ok.error();
@@ -175,6 +178,18 @@ private:
             if (auto ok = (*db)->configure_looking(); !ok) return ok.error();
         }
         return db;
+    }
+
+    /// For a store that may only be read here: in shared mode others may write it meanwhile, so locks
+    /// are taken; in exclusive mode nobody does, as it has no WAL.
+    Result<void> do_without_writing() {
+        access_ = Access::read;
+        if (options_.mode == SqliteMode::shared) return {};
+        // Without locks SQLite would not see that a commit was cut off, and read half of it.
+        const auto journal = disk_->has_rollback_journal();
+        if (!journal) return journal.error();
+        if (!*journal) access_ = Access::read_immutable;
+        return {};
     }
 
     Result<void> renew_writer() {
@@ -275,6 +290,7 @@ private:
     SqliteOptions options_;
     // Also of readers: `unix-excl` shares its lock of the file only among those that may write.
     Access access_ = Access::write;
+    const char* vfs_;  ///< of SQLite: its way of locking
     std::unique_ptr<SqliteDisk> disk_;
     Uuid uuid_;
     OpenRecord open_;

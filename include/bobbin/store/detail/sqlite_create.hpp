@@ -86,11 +86,8 @@ public:
         if (auto ok = fs_.close(*handle); !ok) return ok;
         return sync_directory();
     }
-    Result<bool> has_leftovers() override {
-        const auto names = fs_.list(directory_.get());
-        if (!names) return names.error();
-        return has_name(*names, name_ + "-wal") || has_name(*names, name_ + "-journal");
-    }
+    Result<bool> has_wal() override { return has_file(name_ + "-wal"); }
+    Result<bool> has_rollback_journal() override { return has_file(name_ + "-journal"); }
 
     Result<void> rewrite_wal() override {
         auto handle = fs_.open_at(directory_.get(), (name_ + "-wal").c_str(), OpenMode::write);
@@ -111,7 +108,8 @@ public:
     Result<void> make_reserve(Bytes size) override {
         const auto space = fs_.space(directory_.get());
         if (!space) return space.error();
-        auto handle = fs_.open_at(directory_.get(), reserve_name().c_str(), OpenMode::create_or_write);
+        auto handle =
+            fs_.open_at(directory_.get(), reserve_name().c_str(), OpenMode::create_or_write);
         if (!handle) return handle.error();
         File<Fs> file{fs_, *handle};
         const auto status = file.status();
@@ -135,6 +133,11 @@ public:
     }
 
 private:
+    Result<bool> has_file(const std::string& name) {
+        const auto names = fs_.list(directory_.get());
+        if (!names) return names.error();
+        return has_name(*names, name);
+    }
     std::string reserve_name() const { return name_ + "-reserve"; }
 
     Fs fs_;
