@@ -34,8 +34,8 @@ def body(scene):
     problem = wait_until("the recorder notices", lambda: status().get("problem"))
     require("the camera" in problem or "connect" in problem, f"the problem: {problem}")
     wait_until("it waits for the camera", lambda: status()["state"] in ("waiting", "connecting"))
-    before = recorder.recordings("door")
-    require(not before[-1].get("growing") and before[-1].get("endReason"), f"the run's end: {before[-1]}")
+    before = recorder.wait_for_recordings("door", lambda found: not found[-1].get("growing"), "the end of the run")
+    require(before[-1].get("endReason"), f"the run's end: {before[-1]}")
 
     # It comes back.
     scene.camera(clip, camera.url)
