@@ -330,8 +330,8 @@ BOOST_AUTO_TEST_CASE(a_disk_that_refuses_all_is_no_reason_to_give_anything_up) {
     }
 }
 
-// Each record is read once, whatever the order of the keys in it.
-BOOST_AUTO_TEST_CASE(what_is_saved_is_read_in_the_order_of_the_disk) {
+// Each record is read once, whatever the order of the keys in it. Small ones shrink better together.
+BOOST_AUTO_TEST_CASE(what_is_saved_is_read_in_the_order_of_the_disk_and_stored_together) {
     constexpr std::uint64_t groups = 3, size = 8;
     Bench bench;
     const auto add = [&](std::uint64_t first, std::uint64_t count) {
@@ -359,6 +359,9 @@ BOOST_AUTO_TEST_CASE(what_is_saved_is_read_in_the_order_of_the_disk) {
     BOOST_TEST(repaired->salvaged == groups * size);
     BOOST_TEST(repaired->lost == 1U);
     BOOST_TEST(bench.life->data.reads() - before < 20U);
+    const auto copy = bench.packs().back();
+    BOOST_TEST((copy != id));
+    BOOST_TEST(bench.life->packs->view().open(copy)->index().records().size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_pack_whose_file_is_gone_is_told_and_forgotten) {

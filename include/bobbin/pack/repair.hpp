@@ -86,6 +86,7 @@ private:
             if (!is_read) refused = bytes.error();
             return bytes ? keep(location.key, *bytes) : Result<void>{};
         });
+        if (auto done = flush(); !done) return done;
         if (!saved) return saved;
         if (refused && !has_answered) {
             report_.left.push_back({id, *refused});
@@ -103,14 +104,25 @@ private:
         return {};
     }
 
-    /// Stores a chunk once more, unless a pack before this one had it, too.
+    /// Stores a chunk once more, with others that shrink better together, unless a pack before this one had
+    /// it, too.
     Result<void> keep(const typename Packs::Key& key, ByteView bytes) {
+        if (bytes_.size() + bytes.size() > most_bytes || chunks_.size() == most_chunks)
+            if (auto done = flush(); !done) return done;
+        chunks_.push_back({key, static_cast<std::uint32_t>(bytes.size())});
+        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
         auto is_mine = packs_.claim_copy(key);
-        if (!is_mine) return is_mine.error();
-        if (!*is_mine) return {};
-        const Chunk chunk{key, static_cast<std::uint32_t>(bytes.size())};
-        if (auto added = packs_.add_group({&chunk, 1}, bytes); !added) return added;
-        ++report_.salvaged;
+        if (is_mine && *is_mine) return {};
+        chunks_.pop_back();
+        bytes_.resize(bytes_.size() - bytes.size());
+        return is_mine ? Result<void>{} : is_mine.error();
+    }
+    Result<void> flush() {
+        if (chunks_.empty()) return {};
+        if (auto added = packs_.add_group(chunks_, bytes_); !added) return added;
+        report_.salvaged += chunks_.size();
+        chunks_.clear();
+        bytes_.clear();
         return {};
     }
 
@@ -148,8 +160,12 @@ private:
         return counts ? std::max<std::uint64_t>(counts->chunks, 1) : 1;
     }
 
+    static constexpr std::size_t most_bytes = std::size_t{1} << 20;
+
     Packs& packs_;
     std::vector<ObjectId> bad_;
+    std::vector<Chunk> chunks_;  ///< of the next record
+    std::vector<std::byte> bytes_;
     RepairReport report_;
 };
 
