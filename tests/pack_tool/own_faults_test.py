@@ -161,5 +161,39 @@ os._exit(0)
         self.write(".bobbinignore", "x" * 2_000_000)
         self.pack("save", self.tree, code=3)
 
+    def run_in_shell(self, redirection, *words):
+        """Runs the program by a shell, which closes what it is told to close."""
+        return subprocess.run(["sh", "-c", f'exec "$@" {redirection}', "sh", harness.PROGRAM, "--store", self.store, *words],
+                              capture_output=True, text=True, timeout=60, check=False)
+
+    def test_what_is_printed_where_nothing_is_open_goes_into_no_file_of_the_store(self):
+        content = "the content " * 5000
+        self.write("f", content)
+        self.save()
+        shutil.rmtree(self.store / "cache")
+        commands = [("cat", "latest", "f"), ("export", "latest"), ("list",), ("--json", "ls", "latest"), ("--help",), ("cat", "latest", "none")]
+        before = {name: (self.store / name).read_bytes() for name in self.files_of_store()}
+        for closed in "1>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-", "2>&-":
+            for command in commands:
+                done = self.run_in_shell(closed, *command)
+                fails = "1>&-" in closed or "none" in command
+                self.assertEqual(done.returncode != 0, fails, (closed, command, done))
+                after = {name: (self.store / name).read_bytes() for name in self.files_of_store()}
+                self.assertEqual(before, after, (closed, command))
+            self.run_in_shell(closed, "save", self.tree)
+            for name in self.files_of_store():
+                self.assertNotIn(b"snapshot ", (self.store / name).read_bytes()[:200], (closed, name))
+            self.pack("verify")
+            before = {name: (self.store / name).read_bytes() for name in self.files_of_store()}
+        self.assertEqual(len(self.json("list")), 5)
+
+    def test_an_output_that_takes_nothing_is_an_error(self):
+        self.write("f", "1")
+        self.save()
+        for command in ("--help",), ("--version",), ("list",), ("--json", "stats"), ("save", "--help"):
+            done = self.run_in_shell(">/dev/full", *command)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("cannot write standard output: No space left on device", done.stderr)
+
 
 harness.main()

@@ -6,9 +6,16 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
+#include <iostream>
+#include <sstream>
 
 namespace packs {
 namespace {
@@ -23,6 +30,25 @@ constexpr const char* footer =
     "  bobbin-pack --store /backup/work restore latest --to /tmp/work\n"
     "  bobbin-pack --store /backup/work prune --keep-daily 14 --keep-weekly 8\n"
     "The store is not encrypted: who can read its files can read what was saved.";
+
+/// Where standard input, output or error is closed, the first file that is opened would take its place,
+/// and what is printed would go into it. Null, for reading only, refuses it.
+bool hold_standard_descriptors() {
+    for (;;) {
+        const int fd = ::open("/dev/null", O_RDONLY);
+        if (fd < 0) return false;
+        if (fd > STDERR_FILENO) return ::close(fd) == 0;
+    }
+}
+
+/// The exit code, once standard output has taken all that was printed.
+int finish(int code) {
+    errno = 0;
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    print_error(std::string{"cannot write standard output"} +
+                (errno == 0 ? "" : std::string{": "} + std::strerror(errno)));
+    return code == exit_ok ? exit_failed : code;
+}
 
 class Program {
 public:
@@ -53,19 +79,17 @@ public:
                 print_error("there is no command '" + printable(argv[1]) + "'; see bobbin-pack --help");
                 return exit_usage;
             }
-            return app_.exit(e) == 0 ? exit_ok : exit_usage;
+            std::ostringstream help;
+            const int code = app_.exit(e, help, std::cerr) == 0 ? exit_ok : exit_usage;
+            (void)std::fputs(help.str().c_str(), stdout);
+            return finish(code);
         }
         if (common_.store.empty()) {
             print_error("--store STORE is missing (or BOBBIN_PACK_STORE in the environment)");
             return exit_usage;
         }
         common_.wait = std::chrono::milliseconds{static_cast<std::int64_t>(wait_ * 1000)};
-        const int code = chosen_();
-        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-            print_error("standard output does not take what there is to say");
-            return code == exit_ok ? exit_failed : code;
-        }
-        return code;
+        return finish(chosen_());
     }
 
 private:
@@ -201,6 +225,7 @@ private:
 }  // namespace
 
 int run_program(int argc, char** argv) {
+    if (!hold_standard_descriptors()) return exit_failed;
     try {
         return Program{}.run(argc, argv);
     } catch (const Failure& failure) {
