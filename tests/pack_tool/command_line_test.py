@@ -32,6 +32,23 @@ class CommandLine(harness.StoreCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--store STORE is missing", done.stderr)
 
+    def test_an_empty_value_is_no_default(self):
+        self.write("a", "1")
+        snapshot = self.save("-m", "")
+        for option, *words in [("--to", "restore", snapshot, "--to", ""), ("--to", "restore", snapshot, "--to="),
+                               ("--path", "restore", snapshot, "--path", ""), ("--threads", "restore", snapshot, "--threads", ""),
+                               ("snapshot", "restore", ""), ("snapshot", "show", ""), ("path", "save", ""),
+                               ("--tag", "save", "--tag", "", self.tree), ("--exclude", "save", "--exclude", "", self.tree),
+                               ("path", "ls", snapshot, ""), ("path", "cat", snapshot, ""), ("to", "diff", snapshot, ""),
+                               ("--path", "list", "--path", ""), ("--tag", "list", "--tag", ""),
+                               ("--path", "export", snapshot, "--path", ""), ("--to", "export", snapshot, "--to", ""),
+                               ("--sample", "verify", "--sample", ""), ("--from", "repair", "--from", ""),
+                               ("snapshots", "delete", ""), ("snapshots", "delete", snapshot, ""), ("--keep-tag", "prune", "--keep-tag", ""),
+                               ("--keep-last", "prune", "--keep-last", ""), ("--wait", "--wait", "", "list"), ("--store", "--store", "", "list")]:
+            self.refused(2, option, *words)
+            self.assertTrue(self.errors.startswith(option), words)
+        self.assertEqual([s["id"] for s in self.json("list")], [snapshot])
+
     def test_help_has_examples_and_exit_codes(self):
         done = subprocess.run([harness.PROGRAM, "--help"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0)

@@ -69,6 +69,7 @@ public:
         add_looking();
         add_restoring();
         add_caring();
+        refuse_empty_values(app_);
     }
 
     int run(int argc, char** argv) {
@@ -109,7 +110,7 @@ private:
             ->type_name("TAG")
             ->allow_extra_args(false)
             ->check([](const std::string& tag) {
-                return tag.empty() || tag.find('\n') != tag.npos ? std::string{"a tag is one line of text"} : "";
+                return tag.find('\n') != tag.npos ? std::string{"a tag is one line of text"} : "";
             });
         command.add_option("--exclude", save_.exclude, "leave out what a pattern matches, as in a .bobbinignore; may be repeated")
             ->type_name("PATTERN")
@@ -202,6 +203,14 @@ private:
             ->check(CLI::Range(0, 100))
             ->capture_default_str();
         prunes.add_flag("-n,--dry-run", prune_.is_dry, "tell what would go, and change nothing");
+    }
+
+    /// A script whose variable is not set means no default: `--to ""` is not "in place".
+    static void refuse_empty_values(CLI::App& command) {
+        for (auto* const option : command.get_options([](const CLI::Option* o) { return o->get_items_expected_max() != 0; }))
+            if (!option->check_lname("message"))
+                option->check([](const std::string& value) { return value.empty() ? "may not be empty" : std::string{}; });
+        for (auto* const inner : command.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*inner);
     }
 
     static void add_snapshot(CLI::App& command, std::string& to) {
