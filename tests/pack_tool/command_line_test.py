@@ -1,9 +1,11 @@
 """What the program says to a wrong command line, and what it prints."""
 import datetime
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 
 import harness
 
@@ -159,6 +161,31 @@ class CommandLine(harness.StoreCase):
         subprocess.run(["tar", "-x", "-C", out], input=archive, check=True)
         if harness.has_rsync():
             self.assert_same(self.tree, out, options="-aHn")
+
+    def test_tar_gives_all_times_back(self):
+        for folder in ["a/b/c", "a/d", "e", "a/empty"]:
+            for name in ["1", "2"]:
+                self.write(f"{folder}/{name}", name)
+        self.write("a/z", "z")
+        (self.tree / "a/empty/1").unlink()
+        (self.tree / "a/empty/2").unlink()
+        os.link(self.tree / "a/z", self.tree / "e/z")
+        os.symlink("a", self.tree / "link")
+        paths = sorted([*self.tree.rglob("*"), self.tree], reverse=True)
+        times = [-1_500_000_000, -2_000_000_001, -1_000_000_000, -3 * 10**9 + 1, 1_500_000_000, 10**18 + 1, 0, 999_999_999]
+        for n, path in enumerate(paths):
+            os.utime(path, ns=(0, times[n % len(times)] + n // len(times) * 3600 * 10**9), follow_symlinks=False)
+        expected = {p.relative_to(self.tree): p.lstat().st_mtime_ns for p in paths}
+        self.save()
+        out = self.place / "out"
+        out.mkdir()
+        archive = self.pack("export", "latest")
+        subprocess.run(["tar", "-xp", "--warning=no-timestamp", "-C", out], input=archive, check=True)
+        self.assertEqual({p.relative_to(out): p.lstat().st_mtime_ns for p in [*out.rglob("*"), out]}, expected)
+        os.utime(self.tree / "a/z", ns=(0, -500_000_000))  # which libarchive has no way to say
+        self.save()
+        with tarfile.open(fileobj=io.BytesIO(self.pack("export", "latest"))) as tar:
+            self.assertEqual(tar.getmember("a/z").mtime, -1)
 
 
 harness.main()

@@ -32,8 +32,20 @@ struct Unfinished {
     }
 };
 
+/// libarchive gives its sign to the seconds alone: what it writes as -1.5 are -1 and 0.5 to it. It has
+/// no -0, so that the fraction of the last second before 1970 is left out.
+void set_modified(::archive_entry* to, FileTime time) {
+    if (time.seconds < -1 && time.nanoseconds != 0)
+        time = {time.seconds + 1, 1'000'000'000 - time.nanoseconds};
+    else if (time.seconds == -1)
+        time.nanoseconds = 0;
+    ::archive_entry_set_mtime(to, static_cast<time_t>(time.seconds),
+                              static_cast<long>(time.nanoseconds));
+}
+
 /// Writes a tar archive in the pax format, which has room for all that a snapshot knows. Contents are
-/// written after their directory was listed, as the source is busy until then.
+/// written after their directory was listed, as the source is busy until then. A directory is followed
+/// by all that is in it: tar sets its time when something else comes.
 class Tar {
 public:
     Tar(Source& source, int fd) : source_{source}, fd_{fd}, archive_{::archive_write_new()} {
@@ -51,10 +63,18 @@ public:
 
     Result<std::optional<std::uint64_t>> visit(std::string_view path,
                                                const pack::TreeEntry& entry) {
-        pending_.push_back({std::string{path} + entry.name, entry});
-        return std::optional<std::uint64_t>{0};
+        Named named{std::string{path} + entry.name, entry};
+        if (entry.kind == pack::EntryKind::directory)
+            directories_.emplace(++last_directory_, std::move(named));
+        else
+            pending_.push_back(std::move(named));
+        return last_directory_;
     }
-    Result<void> enter(std::string_view, std::uint64_t) { return write_pending(); }
+    Result<void> enter(std::string_view, std::uint64_t number) {
+        if (auto done = write_pending(); !done) return done;
+        const auto directory = directories_.extract(number);
+        return write(directory.mapped().path, directory.mapped().entry);
+    }
 
     Result<void> write_pending() {
         for (const auto& [path, entry] : std::exchange(pending_, {}))
@@ -107,6 +127,8 @@ private:
     std::unique_ptr<::archive, FreeArchive> archive_;
     std::vector<la_int64_t> lone_ends_;  ///< of files with one block in their last record
     std::vector<Named> pending_;
+    std::map<std::uint64_t, Named> directories_;  ///< not yet entered, by their numbers
+    std::uint64_t last_directory_ = 0;
     std::map<std::uint64_t, std::string> links_;  ///< the first name of each
 };
 
@@ -123,8 +145,7 @@ Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
     ::archive_entry_set_gid(e, entry.group);
     if (!entry.user_name.empty()) ::archive_entry_set_uname(e, entry.user_name.c_str());
     if (!entry.group_name.empty()) ::archive_entry_set_gname(e, entry.group_name.c_str());
-    ::archive_entry_set_mtime(e, static_cast<time_t>(entry.modified.seconds),
-                              static_cast<long>(entry.modified.nanoseconds));
+    set_modified(e, entry.modified);
     for (const auto& attribute : entry.attributes)
         ::archive_entry_xattr_add_entry(e, attribute.name.c_str(), attribute.value.data(),
                                         attribute.value.size());
@@ -172,12 +193,13 @@ int export_tar(const Common& common, const std::string& reference, const std::st
     Tar tar{source, fd};
     auto done = Result<void>{};
     if (entry.kind == pack::EntryKind::directory) {
-        done = tar.write(".", entry);
-        if (done) done = pack::walk_tree(source, entry.content, tar);
+        done = pack::walk_tree(source, entry.content, tar);
+        if (done) done = tar.write_pending();
+        // Last, as tar does not know that all others are in it.
+        if (done) done = tar.write(".", entry);
     } else {
-        (void)tar.visit("", entry);
+        done = tar.write(entry.name, entry);
     }
-    if (done) done = tar.write_pending();
     if (!done) throw repository.failure(done.error(), "exporting");
     tar.close();
     if (!to_stdout && ::close(fd) != 0)
