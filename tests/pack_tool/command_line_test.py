@@ -162,6 +162,45 @@ class CommandLine(harness.StoreCase):
         if harness.has_rsync():
             self.assert_same(self.tree, out, options="-aHn")
 
+    def test_ls_prints_paths_that_cat_takes(self):
+        self.write("d/sub/x", "deep")
+        self.write("d/y", "1")
+        snapshot = self.save()
+        for words, expected in [(["d"], ["d/sub", "d/y"]), (["-r", "d"], ["d/sub", "d/y", "d/sub/x"]), (["d/sub/x"], ["d/sub/x"]),
+                                (["./d//sub/"], ["d/sub/x"]), (["."], ["d"])]:
+            listed = self.pack("--json", "ls", snapshot, *words).splitlines()
+            self.assertEqual([json.loads(line)["path"] for line in listed], expected)
+            listed = self.pack("ls", snapshot, *words).decode().splitlines()
+            self.assertEqual([line.split()[-1] for line in listed], expected)
+        self.assertEqual(self.pack("cat", snapshot, "d/sub/x"), b"deep")
+
+    def test_paths_of_a_snapshot(self):
+        self.write("d/f", "content")
+        snapshot = self.save()
+        out = self.place / "out"
+        for path in "d/f", "./d/f", "d//f", "d/./f", ".//d///f":
+            self.assertEqual(self.pack("cat", snapshot, path), b"content")
+            self.assertIn(b"d/f", self.pack("ls", snapshot, path))
+            self.pack("export", snapshot, "--path", path)
+            self.pack("restore", snapshot, "--path", path, "--to", out)
+            self.assertEqual((out / "d/f").read_text(), "content")
+            shutil.rmtree(out)
+        self.pack("restore", snapshot, "--path", "./d/", "--to", out)
+        self.assertEqual((out / "d/f").read_text(), "content")
+        shutil.rmtree(out)
+        commands = [["cat", snapshot], ["ls", snapshot], ["export", snapshot, "--path"], ["restore", snapshot, "--to", out, "--path"]]
+        for command in commands:
+            for path in "../d", "d/../f", "..", "/d":
+                self.refused(2, path, *command, path)
+            self.refused(1, f"snapshot {snapshot[:8]} has no nope", *command, "nope")
+            self.refused(1, "has no d/f/none", *command, "d/f/none")
+            self.refused(1, "d/f of snapshot", *command, "d/f/")
+        for path in ".", "./", "/":
+            self.refused(2, path, "restore", snapshot, "--to", out, "--path", path)
+        self.assertFalse(out.exists())
+        for path in ".", "./":
+            self.assertEqual(self.pack("export", snapshot, "--path", path), self.pack("export", snapshot))
+
     def test_tar_gives_all_times_back(self):
         for folder in ["a/b/c", "a/d", "e", "a/empty"]:
             for name in ["1", "2"]:

@@ -11,9 +11,9 @@ namespace {
 struct Lister {
     bool is_json;
     bool is_recursive;
+    std::string above;  ///< what is walked; empty, or ending with '/'
 
-    void print(std::string_view path, const pack::TreeEntry& entry) const {
-        const auto name = std::string{path} + entry.name;
+    void print(const std::string& name, const pack::TreeEntry& entry) const {
         if (is_json) {
             Json json{{"path", json_text(name)},
                       {"kind", kind_text(entry.kind)},
@@ -37,7 +37,7 @@ struct Lister {
     }
     Result<std::optional<std::uint64_t>> visit(std::string_view path,
                                                const pack::TreeEntry& entry) {
-        print(path, entry);
+        print(above + std::string{path} + entry.name, entry);
         return is_recursive ? std::optional<std::uint64_t>{0} : std::nullopt;
     }
 };
@@ -50,9 +50,10 @@ int ls(const Common& common, const std::string& reference, const std::string& pa
     const auto snapshot = repository.snapshot(reference);
     auto source = repository.source();
     const auto entry = entry_at(repository, source, snapshot, path);
-    Lister lister{common.is_json, is_recursive};
+    const auto inside = path_inside(snapshot, path);
+    Lister lister{common.is_json, is_recursive, inside.empty() ? "" : inside + '/'};
     if (entry.kind != pack::EntryKind::directory) {
-        lister.print("", entry);
+        lister.print(inside, entry);
         return exit_ok;
     }
     if (auto walked = pack::walk_tree(source, entry.content, lister); !walked)

@@ -37,7 +37,6 @@ bool is_own_tree(Repository& repository, const std::string& target) {
 
 pack::RestoreOptions options_of(const RestoreRequest& request) {
     pack::RestoreOptions options;
-    options.path = request.path;
     options.dry_run = request.is_dry;
     options.delete_extra = request.deletes;
     options.force = request.is_forced;
@@ -45,6 +44,17 @@ pack::RestoreOptions options_of(const RestoreRequest& request) {
     options.sync = !request.no_sync;
     options.threads = request.threads;
     return options;
+}
+
+/// Of a part of a snapshot that there is, its path.
+std::string part_of(Repository& repository, const Snapshot& snapshot, const std::string& path) {
+    auto part = path_inside(snapshot, path);
+    if (part.empty())
+        throw Failure{exit_usage,
+                      "--path " + printable(path) + " is no part of the snapshot: leave it out"};
+    auto source = repository.source();
+    (void)entry_at(repository, source, snapshot, path);
+    return part;
 }
 
 /// So that nothing is lost that only the tree has, ignored or not.
@@ -152,6 +162,7 @@ int restore(const Common& common, const RestoreRequest& request) {
     const auto snapshot = repository->snapshot(request.snapshot);
     const auto target = request.to.empty() ? snapshot.path : request.to;
     auto options = options_of(request);
+    if (!request.path.empty()) options.path = part_of(*repository, snapshot, request.path);
     options.keeps = paths_of_store(common.store, target);
 
     // A restore is for as long as it takes, and others may save meanwhile: only what comes first and

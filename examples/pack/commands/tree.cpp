@@ -4,15 +4,25 @@ namespace packs {
 
 using namespace bobbin;
 
-pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot& snapshot,
-                         const std::string& path) {
-    std::string_view inside{path};
-    while (inside.starts_with("./")) inside.remove_prefix(2);
-    while (inside.ends_with('/')) inside.remove_suffix(1);
-    if (inside.empty() || inside == ".") return snapshot.root;
-    if (inside.starts_with('/'))
+std::string path_inside(const Snapshot& snapshot, const std::string& path) {
+    if (path.starts_with('/'))
         throw Failure{exit_usage, printable(path) + ": give a path below " +
                                       printable(snapshot.path) + ", without it"};
+    std::string inside;
+    for (std::size_t at = 0; at <= path.size();) {
+        const auto name = path.substr(at, path.find('/', at) - at);
+        at += name.size() + 1;
+        if (name.empty() || name == ".") continue;
+        if (name == "..") throw Failure{exit_usage, printable(path) + " is no path of a snapshot"};
+        inside += (inside.empty() ? "" : "/") + name;
+    }
+    return inside;
+}
+
+pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot& snapshot,
+                         const std::string& path) {
+    const auto inside = path_inside(snapshot, path);
+    if (inside.empty()) return snapshot.root;
     auto found = pack::find_entry(source, snapshot.root.content, inside);
     if (!found && found.error().is(Errc::name_invalid))
         throw Failure{exit_usage, printable(path) + " is no path of a snapshot"};
@@ -20,6 +30,10 @@ pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot&
     if (!*found)
         throw Failure{exit_failed,
                       "snapshot " + short_id(snapshot.id) + " has no " + printable(path)};
+    const bool names_directory = path.ends_with('/') || path.ends_with("/.");
+    if (names_directory && (*found)->kind != pack::EntryKind::directory)
+        throw Failure{exit_failed, printable(inside) + " of snapshot " + short_id(snapshot.id) +
+                                       " is no directory: give it without the '/' at its end"};
     return std::move(**found);
 }
 

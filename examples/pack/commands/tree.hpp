@@ -7,6 +7,10 @@
 
 namespace packs {
 
+/// A path of a snapshot without what says nothing, as in `./d//f/`; empty: the root. Throws Failure
+/// where it is none.
+std::string path_inside(const Snapshot& snapshot, const std::string& path);
+
 /// The entry at a path of a snapshot; an empty path is the root. Throws Failure where there is none.
 bobbin::pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot& snapshot,
                                  const std::string& path);
