@@ -178,6 +178,8 @@ os._exit(0)
                 done = self.run_in_shell(closed, *command)
                 fails = "1>&-" in closed or "none" in command
                 self.assertEqual(done.returncode != 0, fails, (closed, command, done))
+                if closed == "1>&-" and "none" not in command:
+                    self.assertIn("cannot write standard output", done.stderr)
                 after = {name: (self.store / name).read_bytes() for name in self.files_of_store()}
                 self.assertEqual(before, after, (closed, command))
             self.run_in_shell(closed, "save", self.tree)
@@ -189,11 +191,22 @@ os._exit(0)
 
     def test_an_output_that_takes_nothing_is_an_error(self):
         self.write("f", "1")
+        self.write("large", os.urandom(3_000_000))
         self.save()
-        for command in ("--help",), ("--version",), ("list",), ("--json", "stats"), ("save", "--help"):
+        for command in ("cat", "latest", "f"), ("cat", "latest", "large"), ("export", "latest"), ("export", "latest", "--path", "f"), \
+                 ("--help",), ("--version",), ("list",), ("--json", "stats"), ("save", "--help"):
             done = self.run_in_shell(">/dev/full", *command)
             self.assertEqual(done.returncode, 1, command)
-            self.assertIn("cannot write standard output: No space left on device", done.stderr)
+            self.assertEqual("bobbin-pack: cannot write standard output: No space left on device\n", done.stderr)
+
+    def test_a_disk_without_room_for_an_archive_is_not_the_store_s(self):
+        self.write("large", os.urandom(3_000_000))
+        self.save()
+        out = self.place / "out.tar"
+        done = subprocess.run(["sh", "-c", 'trap "" XFSZ; ulimit -f 100; exec "$@"', "sh", harness.PROGRAM, "--store", self.store,
+                               "export", "latest", "--to", out], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, f"bobbin-pack: cannot write {out}: File too large\n"))
+        self.assertFalse(out.exists())
 
 
 harness.main()

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace packs {
@@ -52,7 +53,7 @@ public:
         if (!archive_ || ::archive_write_set_format_pax(archive_.get()) != ARCHIVE_OK ||
             ::archive_write_set_bytes_per_block(archive_.get(), record) != ARCHIVE_OK ||
             ::archive_write_open_fd(archive_.get(), fd) != ARCHIVE_OK)
-            throw failure();
+            throw Failure{exit_failed, "the archive can't be begun: no memory left"};
     }
 
     ~Tar() {
@@ -82,12 +83,16 @@ public:
         return {};
     }
 
-    void close() {
-        if (::archive_write_close(archive_.get()) != ARCHIVE_OK) throw failure();
+    Result<void> close() {
+        if (::archive_write_close(archive_.get()) != ARCHIVE_OK) return refused();
         is_closed_ = true;
+        return {};
     }
 
     Result<void> write(const std::string& path, const pack::TreeEntry& entry);
+
+    /// Why the archive could not be written, if that is why something failed.
+    const std::optional<Error>& refusal() const noexcept { return refusal_; }
 
 private:
     static constexpr int block = 512;
@@ -110,20 +115,15 @@ private:
         pack::TreeEntry entry;
     };
 
-    Failure failure() const {
-        const char* const why = archive_ ? ::archive_error_string(archive_.get()) : nullptr;
-        return Failure{exit_failed,
-                       fmt::format("the archive can't be written: {}", why ? why : "no memory")};
-    }
-
-    Error refused() const {
+    Error refused() {
         const int number = ::archive_errno(archive_.get());
-        return Error::system(number > 0 ? number : EIO, Operation::write);
+        return refusal_.emplace(Error::system(number > 0 ? number : EIO, Operation::write));
     }
 
     Source& source_;
     int fd_;
     bool is_closed_ = false;
+    std::optional<Error> refusal_;
     std::unique_ptr<::archive, FreeArchive> archive_;
     std::vector<la_int64_t> lone_ends_;  ///< of files with one block in their last record
     std::vector<Named> pending_;
@@ -200,8 +200,11 @@ int export_tar(const Common& common, const std::string& reference, const std::st
     } else {
         done = tar.write(entry.name, entry);
     }
+    if (done) done = tar.close();
+    if (tar.refusal())
+        throw Failure{exit_failed,
+                      describe(*tar.refusal(), to_stdout ? "standard output" : printable(file))};
     if (!done) throw repository.failure(done.error(), "exporting");
-    tar.close();
     if (!to_stdout && ::close(fd) != 0)
         throw Failure{exit_failed,
                       describe(Error::system(errno, Operation::close), printable(file))};

@@ -69,13 +69,16 @@ int cat(const Common& common, const std::string& reference, const std::string& p
     if (entry.kind != pack::EntryKind::file)
         throw Failure{exit_usage, printable(path) + " is a " + std::string{kind_text(entry.kind)} +
                                       ", not a file"};
-    auto written = for_each_byte(source, entry.content, [](ByteView bytes) -> Result<void> {
-        if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size())
-            return Error::system(errno, Operation::write);
+    const auto refused = [] {
+        return Failure{exit_failed,
+                       describe(Error::system(errno, Operation::write), "standard output")};
+    };
+    auto read = for_each_byte(source, entry.content, [&](ByteView bytes) -> Result<void> {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) throw refused();
         return {};
     });
-    if (written && std::fflush(stdout) != 0) written = Error::system(errno, Operation::write);
-    if (!written) throw repository.failure(written.error(), "writing " + printable(path));
+    if (!read) throw repository.failure(read.error(), "reading " + printable(path));
+    if (std::fflush(stdout) != 0) throw refused();
     return exit_ok;
 }
 
