@@ -208,5 +208,70 @@ os._exit(0)
         self.assertEqual((done.returncode, done.stderr), (1, f"bobbin-pack: cannot write {out}: File too large\n"))
         self.assertFalse(out.exists())
 
+    def as_nobody(self):
+        """How to run the program so that permissions count, on what there is now."""
+        if os.geteuid() != 0:
+            return {}
+        program = shutil.copy(harness.PROGRAM, self.place / "bobbin-pack")
+        for path in [self.place, *self.place.rglob("*")]:
+            os.lchown(path, 65534, 65534)
+        return {"executable": program, "user": 65534, "group": 65534, "extra_groups": []}
+
+    def test_what_may_not_be_opened_is_named(self):
+        self.write("a", "1")
+        self.save()
+        closed = self.place / "closed"
+        closed.mkdir()
+        nobody = self.as_nobody()
+
+        def refused(path, *words, why="Permission denied", **kw):
+            self.pack(*words, code=1, **nobody, **kw)
+            self.assertEqual(self.errors, f"bobbin-pack: cannot open {path}: {why}\n", words)
+
+        closed.chmod(0)
+        inside = closed / "x"
+        refused(inside / "catalog.db", "list", store=inside)
+        for words in ("restore", "latest", "--to"), ("restore", "--dry-run", "latest", "--to"), ("list", "--path"), ("save",), ("repair", "--from"):
+            refused(inside, *words, inside)
+        catalog = self.store / "catalog.db"
+        catalog.chmod(0)
+        for words in ("list",), ("save", self.tree), ("init",):
+            refused(catalog, *words)
+        catalog.chmod(0o400)
+        self.pack("list", **nobody)
+        refused(catalog, "save", self.tree)
+        catalog.chmod(0o600)
+        packs = self.store / "packs"
+        packs.rename(self.store / "elsewhere")
+        for words in ("verify",), ("save", self.tree), ("cat", "latest", "a"), ("restore", "latest", "--to", self.place / "out"):
+            refused(packs, *words, why="No such file or directory")
+        self.assertFalse((self.place / "out").exists())
+        self.pack("list", store=self.store / "catalog.db", code=1)
+        self.assertIn("there is no store in", self.errors)
+
+    def test_a_store_that_is_in_use_is_waited_for_by_all(self):
+        text = f"bobbin-pack: another bobbin-pack is working on the store {self.store}; --wait SECONDS waits for it\n"
+        self.write("a", "1")
+        self.save()
+        with open(self.store / "packs" / "bobbin-lock", "rb") as writer:
+            fcntl.flock(writer, fcntl.LOCK_EX)
+            self.pack("save", self.tree, code=5)
+            self.assertEqual(self.errors, text)
+        catalog = sqlite3.connect(self.store / "catalog.db", isolation_level=None)
+        catalog.execute("begin exclusive")
+        for words in ("list",), ("save", self.tree), ("init",):
+            self.pack(*words, code=5)
+            self.assertEqual(self.errors, text)
+        catalog.close()
+        new = self.place / "new"
+        new.mkdir()
+        handle = os.open(new, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        self.pack("init", store=new, code=5)
+        waits = subprocess.Popen([harness.PROGRAM, "--store", new, "--wait", "60", "init"], stdout=subprocess.DEVNULL)
+        time.sleep(0.2)
+        os.close(handle)
+        self.assertEqual(waits.wait(60), 0)
+
 
 harness.main()

@@ -3,7 +3,7 @@
 namespace packs {
 
 int init(const Common& common) {
-    Repository::create(common.store);
+    Repository::create(common.store, common.wait);
     if (common.is_json)
         print_json({{"store", json_text(common.store)}});
     else if (!common.is_quiet)

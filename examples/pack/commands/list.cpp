@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <filesystem>
 
 namespace packs {
 
@@ -38,7 +37,7 @@ std::string joined(const std::vector<std::string>& tags) {
 int list(const Common& common, const std::string& path, const std::string& tag) {
     Repository repository{common.store, Repository::For::reading, common.wait};
     auto all = repository.snapshots();
-    const auto real = path.empty() ? std::string{} : std::filesystem::weakly_canonical(path).string();
+    const auto real = path.empty() ? std::string{} : canonical(path).string();
     std::erase_if(all, [&](const Snapshot& s) {
         return (!real.empty() && s.path != real) ||
                (!tag.empty() && std::ranges::find(s.tags, tag) == s.tags.end());

@@ -30,9 +30,10 @@ std::string_view word_of(pack::RestoreAction action) {
 /// Whether there is a tree that this store knows, which a restore may change and has to save first.
 bool is_own_tree(Repository& repository, const std::string& target) {
     struct stat status {};
+    std::error_code unread;
     return ::stat(target.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
            repository.knows_tree(status.st_dev, status.st_ino) &&
-           !std::filesystem::is_empty(target);
+           !std::filesystem::is_empty(target, unread);
 }
 
 pack::RestoreOptions options_of(const RestoreRequest& request) {
@@ -78,9 +79,8 @@ void save_first(Repository& repository, const Common& common, const std::string&
 /// @throws Failure where the tree lies in the store
 std::function<bool(std::string_view)> paths_of_store(const std::string& store,
                                                      const std::string& target) {
-    namespace files = std::filesystem;
-    const auto place = files::weakly_canonical(store), tree = files::weakly_canonical(target);
-    const auto is_in = [](const files::path& path) {
+    const auto place = canonical(store), tree = canonical(target);
+    const auto is_in = [](const std::filesystem::path& path) {
         return !path.empty() && *path.begin() != "..";
     };
     if (is_in(tree.lexically_relative(place)))
@@ -202,9 +202,17 @@ int restore(const Common& common, const RestoreRequest& request) {
                                    readable(Bytes{progress.bytes.load()}), readable(snapshot.bytes),
                                    rate.of(progress.bytes.load(), snapshot.bytes.value));
             }};
-        auto done = pack::restore(
-            PosixTreeFs{}, [&]() -> Result<Source> { return repository->source(); }, snapshot.root,
-            target, options, report);
+        std::optional<Failure> unopened;
+        const auto open = [&]() -> Result<Source> {
+            try {
+                return repository->source();
+            } catch (const Failure& failure) {
+                unopened = failure;
+                return Error{Errc::stop_requested, Operation::open};
+            }
+        };
+        auto done = pack::restore(PosixTreeFs{}, open, snapshot.root, target, options, report);
+        if (unopened) throw Failure{*unopened};
         if (!done) throw restore_failure(*repository, done.error(), target, report);
     }
     if (!request.is_dry && !repository->knows_tree(report.root.device, report.root.inode)) {

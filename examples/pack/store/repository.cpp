@@ -42,6 +42,22 @@ int code_of(const Error& error) {
     return exit_failed;
 }
 
+Failure in_use(const std::string& store, const std::string& doing = {}) {
+    return Failure{exit_locked, (doing.empty() ? "" : doing + ": ") +
+                                    "another bobbin-pack is working on the store " + store +
+                                    "; --wait SECONDS waits for it"};
+}
+
+/// Of a catalog that may not be opened SQLite says no more than that.
+Failure catalog_failure(const Error& error, const std::string& store, bool reads) {
+    const auto catalog = store + "/catalog.db";
+    if (error.kind() == ErrorKind::locked) return in_use(store);
+    if (error.domain == Domain::sqlite && error.kind() == ErrorKind::permanent &&
+        ::access(catalog.c_str(), reads ? R_OK : R_OK | W_OK) != 0)
+        return Failure{exit_failed, describe(Error::system(errno, Operation::open), catalog)};
+    return Failure{code_of(error), SqliteStore::describe(error, catalog)};
+}
+
 /// An open file, closed at the end; its locks go with it.
 class Descriptor {
 public:
@@ -107,7 +123,7 @@ struct Repository::Parts {
     std::optional<Running<StdThreads, 2>> threads;
 };
 
-void Repository::create(const std::string& path) {
+void Repository::create(const std::string& path, std::chrono::milliseconds wait) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         throw Failure{exit_failed, describe(Error::system(errno, Operation::create), path)};
     const auto catalog = path + "/catalog.db";
@@ -120,17 +136,21 @@ void Repository::create(const std::string& path) {
     if (!was_begun && !names->empty())
         throw Failure{exit_failed,
                       path + " is not empty: a store is made in a directory of its own"};
-    auto store = SqliteStore::open(catalog, options_of(true, false, {}));
-    if (!store) throw Failure{exit_failed, SqliteStore::describe(store.error(), catalog)};
+    auto store = with_patience(
+        wait, [&] { return SqliteStore::open(catalog, options_of(true, false, wait)); });
+    if (!store) throw catalog_failure(store.error(), path, false);
     // The stream of packs is what is made last.
     auto streams = store->streams();
-    if (!streams) throw Failure{exit_failed, store->describe(streams.error())};
+    if (!streams) throw catalog_failure(streams.error(), path, false);
     if (!streams->empty()) throw Failure{exit_failed, path + " is a store already"};
     Packs::Committer committer{*store};
     pack::PackStoreOptions options;
     options.create = true;
-    auto packs = Packs::open(path + "/packs", committer, options);
-    if (!packs) throw Failure{exit_failed, store->describe(packs.error())};
+    const auto place_of_packs = path + "/packs";
+    auto packs =
+        with_patience(wait, [&] { return Packs::open(place_of_packs, committer, options); });
+    if (!packs && packs.error().kind() == ErrorKind::locked) throw in_use(path);
+    if (!packs) throw Failure{exit_failed, SqliteStore::describe(packs.error(), place_of_packs)};
     if (auto synced = place->sync(); !synced)
         throw Failure{exit_failed, describe(synced.error(), path)};
 }
@@ -142,9 +162,12 @@ Repository::Repository(const std::string& path, For what, std::chrono::milliseco
     const auto catalog = path + "/catalog.db";
     const bool reads = what == For::reading;
     struct stat status {};
-    if (::stat(catalog.c_str(), &status) != 0)
+    if (::stat(catalog.c_str(), &status) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            throw failure(Error::system(errno, Operation::open), {}, catalog);
         throw Failure{exit_failed, "there is no store in " + path + "; bobbin-pack --store " +
                                        path + " init makes one"};
+    }
     // Only a writer deletes, and there is one at a time: it needs no lock against itself.
     const auto lock_path = path + "/readers.lock";
     int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -154,19 +177,17 @@ Repository::Repository(const std::string& path, For what, std::chrono::milliseco
     if (fd >= 0)
         parts_->readers.emplace(fd);
     else if (!reads || (errno != ENOENT && errno != EACCES))
-        throw failure(Error::system(errno, Operation::open), lock_path);
+        throw failure(Error::system(errno, Operation::open), {}, lock_path);
     if (fd >= 0 && reads)
         if (auto locked = lock(fd, LOCK_SH, wait); !locked) throw failure(locked.error());
     auto store = with_patience(
         wait, [&] { return SqliteStore::open(catalog, options_of(false, reads, wait)); });
-    if (!store)
-        throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
+    if (!store) throw catalog_failure(store.error(), path, reads);
     parts_->store.emplace(std::move(*store));
     if (reads) return;
     parts_->committer.emplace(*parts_->store);
-    auto packs =
-        with_patience(wait, [&] { return Packs::open(path + "/packs", *parts_->committer); });
-    if (!packs) throw failure(packs.error());
+    auto packs = with_patience(wait, [&] { return Packs::open(packs_path(), *parts_->committer); });
+    if (!packs) throw failure(packs.error(), {}, packs_path());
     parts_->packs.emplace(std::move(*packs));
     parts_->threads.emplace(run_all(*parts_->committer, parts_->packs->syncer()));
     if (SyncedOnRequest<NoOp<PosixFile>>::syncs)
@@ -188,8 +209,7 @@ void Repository::settle_unsynced() {
     if (!unsynced) throw failure(unsynced.error());
     if (!*unsynced) return;
     if ((*unsynced)->is_of_now()) {
-        const Descriptor packs{
-            ::open((path_ + "/packs").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        const Descriptor packs{::open(packs_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (packs.get() < 0 || ::syncfs(packs.get()) != 0)
             throw failure(Error::system(errno, Operation::sync), "syncing what --no-sync has left");
     } else {
@@ -218,8 +238,8 @@ Repository::~Repository() {
 const View& Repository::view() {
     if (parts_->packs) return parts_->packs->view();
     if (!parts_->view) {
-        auto view = Packs::open_read_only(path_ + "/packs", *parts_->store);
-        if (!view) throw failure(view.error());
+        auto view = Packs::open_read_only(packs_path(), *parts_->store);
+        if (!view) throw failure(view.error(), {}, packs_path());
         parts_->view.emplace(std::move(*view));
     }
     return *parts_->view;
@@ -308,17 +328,26 @@ Result<Repository::Exclusion> Repository::exclude_readers() {
     return Exclusion{fd};
 }
 
-Failure Repository::failure(const Error& error, const std::string& doing) {
+Failure Repository::failure(const Error& error, const std::string& doing,
+                            const std::string& where) {
+    if (error.kind() == ErrorKind::locked) return in_use(path_, doing);
     const auto text = parts_ && parts_->store && error.domain == Domain::sqlite
                           ? parts_->store->describe(error)
-                          : describe(error, path_);
+                          : describe(error, where.empty() ? path_ : where);
     auto advice = std::string{};
-    if (error.kind() == ErrorKind::locked)
-        advice = "; another bobbin-pack uses the store: --wait waits for it";
     if (error.kind() == ErrorKind::no_space)
         advice = "; nothing of it was saved: make room, and do it again";
     if (code_of(error) == exit_damaged) advice = "; `bobbin-pack verify` tells what is damaged";
     return Failure{code_of(error), (doing.empty() ? "" : doing + ": ") + text + advice};
+}
+
+std::filesystem::path canonical(const std::string& path) {
+    std::error_code error;
+    auto real = std::filesystem::weakly_canonical(path, error);
+    if (error)
+        throw Failure{exit_failed,
+                      describe(Error::system(error.value(), Operation::open), printable(path))};
+    return real;
 }
 
 }  // namespace packs

@@ -12,6 +12,7 @@
 #include <bobbin/store/sqlite.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -42,7 +43,7 @@ enum Exit : int { exit_ok, exit_failed, exit_usage, exit_incomplete, exit_damage
 class Repository {
 public:
     /// Makes an empty store.
-    static void create(const std::string& path);
+    static void create(const std::string& path, std::chrono::milliseconds wait);
 
     enum class For : std::uint8_t { reading, writing };
     /// @param wait for others, before that is a failure
@@ -81,9 +82,12 @@ public:
 
     const std::string& path() const noexcept { return path_; }
     std::string cache_path() const { return path_ + "/cache"; }
+    std::string packs_path() const { return path_ + "/packs"; }
 
     /// An error of this store, in words.
-    Failure failure(const bobbin::Error& error, const std::string& doing = {});
+    /// @param where empty: the store's directory
+    Failure failure(const bobbin::Error& error, const std::string& doing = {},
+                    const std::string& where = {});
 
 private:
     void note_unsynced();
@@ -100,6 +104,9 @@ std::string hex(bobbin::ByteView bytes);
 /// `1a2b3c4d`
 std::string short_id(const bobbin::Uuid& id);
 std::string long_id(const bobbin::Uuid& id);
+
+/// Without links and dots, as far as it is there. Throws Failure.
+std::filesystem::path canonical(const std::string& path);
 
 }  // namespace packs
 
