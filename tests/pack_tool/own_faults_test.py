@@ -139,6 +139,22 @@ os._exit(0)
         self.pack("save", self.tree)
         self.pack("init", code=1)
 
+    def test_what_an_init_that_was_killed_leaves_is_no_content(self):
+        new = self.place / "new"
+        new.mkdir()
+        names = ["catalog.db.new" + end for end in ("", "-journal", "-wal", "-shm")]
+        for name in names:
+            (new / name).write_bytes(b"half")
+        (new / "mine").write_text("not of an init")
+        self.pack("init", store=new, code=1)
+        self.assertIn("is not empty", self.errors)
+        self.assertEqual(sorted(p.name for p in new.iterdir()), [*sorted(names), "mine"])
+        (new / "mine").unlink()
+        self.pack("init", store=new)
+        self.assertFalse([p.name for p in new.iterdir() if p.name.startswith("catalog.db.new")])
+        self.write("a", "1")
+        self.pack("save", self.tree, store=new)
+
     def test_rules_that_keep_nothing_are_a_mistake(self):
         self.write("a", "1")
         self.save()

@@ -58,6 +58,13 @@ Failure catalog_failure(const Error& error, const std::string& store, bool reads
     return Failure{code_of(error), SqliteStore::describe(error, catalog)};
 }
 
+/// What an init that was killed leaves, and the next one removes.
+bool is_draft_of_catalog(const std::string& name) {
+    constexpr std::string_view drafts[] = {"catalog.db.new", "catalog.db.new-journal",
+                                           "catalog.db.new-wal", "catalog.db.new-shm"};
+    return std::ranges::find(drafts, name) != std::end(drafts);
+}
+
 /// An open file, closed at the end; its locks go with it.
 class Descriptor {
 public:
@@ -133,6 +140,7 @@ void Repository::create(const std::string& path, std::chrono::milliseconds wait)
     if (!place) throw Failure{exit_failed, describe(place.error(), path)};
     auto names = place->list();
     if (!names) throw Failure{exit_failed, describe(names.error(), path)};
+    std::erase_if(*names, is_draft_of_catalog);
     if (!was_begun && !names->empty())
         throw Failure{exit_failed,
                       path + " is not empty: a store is made in a directory of its own"};
@@ -146,11 +154,11 @@ void Repository::create(const std::string& path, std::chrono::milliseconds wait)
     Packs::Committer committer{*store};
     pack::PackStoreOptions options;
     options.create = true;
-    const auto place_of_packs = path + "/packs";
     auto packs =
-        with_patience(wait, [&] { return Packs::open(place_of_packs, committer, options); });
-    if (!packs && packs.error().kind() == ErrorKind::locked) throw in_use(path);
-    if (!packs) throw Failure{exit_failed, SqliteStore::describe(packs.error(), place_of_packs)};
+        with_patience(wait, [&] { return Packs::open(path + "/packs", committer, options); });
+    if (!packs && packs.error().domain == Domain::system)
+        throw Failure{exit_failed, describe(packs.error(), path + "/packs")};
+    if (!packs) throw catalog_failure(packs.error(), path, false);
     if (auto synced = place->sync(); !synced)
         throw Failure{exit_failed, describe(synced.error(), path)};
 }
