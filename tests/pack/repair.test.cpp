@@ -92,6 +92,28 @@ BOOST_AUTO_TEST_CASE(what_is_whole_is_sound) {
                 repaired.set_aside.empty() && repaired.left.empty()));
 }
 
+BOOST_AUTO_TEST_CASE(a_small_share_of_few_packs_is_one_of_them_each_in_its_turn) {
+    Bench bench;
+    bench.life->save(1, {0, 2});
+    bench.life->save(2, {2, 4});
+    bench.life->save(3, {4, 6});
+    const auto last = bench.packs().back();
+    bench.flip(last, bench.record(last, 4).offset + 100);
+    pack::VerifyOptions options;
+    bool is_found = false;
+    for (options.percent = 1; options.seed < 9; ++options.seed) {
+        const auto report = pack::verify_packs(bench.life->packs->view(), options);
+        BOOST_REQUIRE(report.has_value());
+        BOOST_TEST(report->packs_read >= 1U);
+        is_found = is_found || !report->is_sound();
+    }
+    BOOST_TEST(is_found);
+    options.percent = 0;
+    BOOST_TEST(pack::verify_packs(bench.life->packs->view(), options)->packs_read == 0U);
+    options = {.percent = 1, .after = last};
+    BOOST_TEST(pack::verify_packs(bench.life->packs->view(), options)->packs_read == 0U);
+}
+
 // Every byte of a pack in turn: always found, never served, and all other records are recovered.
 BOOST_AUTO_TEST_CASE(a_flipped_bit_is_found_and_costs_one_record) {
     Bench whole;

@@ -155,6 +155,15 @@ os._exit(0)
         self.write("a", "1")
         self.pack("save", self.tree, store=new)
 
+    def test_a_sample_is_at_least_one_pack_and_says_no_more_than_was_read(self):
+        for n in range(2):
+            self.write("a", os.urandom(30_000))
+            self.save()
+        said = self.pack("verify", "--sample", "1").decode()
+        self.assertRegex(said, r"^2 packs, 1 of them read \(\d+ kB of \d+ kB, \d+ chunks\): what was read is well\n$")
+        self.assertEqual(self.json("verify", "--sample", "1")["packs_read"], 1)
+        self.assertRegex(self.pack("verify").decode(), r"^2 packs, 2 of them read .*: all is well\n$")
+
     def test_rules_that_keep_nothing_are_a_mistake(self):
         self.write("a", "1")
         self.save()

@@ -109,10 +109,13 @@ int verify(const Common& common, unsigned percent) {
     const auto affected = find_affected(repository, report);
     print_damage(common, report, affected);
     const bool is_well = report.is_sound() && affected.empty();
+    Bytes all;
+    for (const auto& row : repository.view().packs()) all += row.size;
     if (!common.is_json && !common.is_quiet)
-        print_line(fmt::format("{} packs, {} of them read ({}, {} chunks): {}", report.packs,
-                               report.packs_read, readable(report.read), report.chunks,
-                               is_well           ? "all is well"
+        print_line(fmt::format("{} packs, {} of them read ({} of {}, {} chunks): {}", report.packs,
+                               report.packs_read, readable(report.read), readable(all), report.chunks,
+                               is_well           ? report.packs_read == report.packs ? "all is well"
+                                                                                     : "what was read is well"
                                : affected.empty() ? "damaged, but no snapshot needs what is; `bobbin-pack repair` mends it"
                                                   : "DAMAGED; `bobbin-pack repair` saves what can be saved"));
     if (is_well) return exit_ok;

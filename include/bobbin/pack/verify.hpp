@@ -20,7 +20,7 @@
 namespace bobbin::pack {
 
 struct VerifyOptions {
-    unsigned percent = 100;  ///< of the packs whose bytes are read; indexes all are
+    unsigned percent = 100;  ///< of the packs whose bytes are read, at least one; indexes all are
     std::uint64_t seed = 0;  ///< which these are
     ObjectId after{};        ///< bytes of packs with higher numbers only
     /// Called now and then with what has been read of what there is, bytes.
@@ -50,6 +50,26 @@ struct VerifyReport {
     }
 };
 
+namespace detail {
+
+/// The packs whose bytes are read, sorted.
+template <class Rows>
+std::vector<ObjectId> choose_packs(const Rows& packs, const VerifyOptions& options) {
+    std::vector<ObjectId> chosen, others;
+    for (const auto& row : packs) {
+        if (row.id <= options.after) continue;
+        const auto hash = (row.id.value ^ options.seed) * 0x9E3779B97F4A7C15u;
+        ((hash >> 32) % 100 < options.percent ? chosen : others).push_back(row.id);
+    }
+    // A small share of few packs may be none of them: they take turns.
+    if (chosen.empty() && !others.empty() && options.percent != 0)
+        chosen.push_back(others[static_cast<std::size_t>(options.seed % others.size())]);
+    std::ranges::sort(chosen);
+    return chosen;
+}
+
+}  // namespace detail
+
 /// Reads packs, and compares all their bytes with the digests by which they are asked for.
 /// @errors `out_of_memory`; of the store. What is wrong with packs stands in the report.
 template <class C, ContentDigest D, class Known>
@@ -59,10 +79,7 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
         VerifyReport<D> report;
         Bytes all;
         for (const auto& row : view.packs()) all += row.size;
-        const auto is_chosen = [&](ObjectId id) {
-            std::uint64_t hash = (id.value ^ options.seed) * 0x9E3779B97F4A7C15u;
-            return id > options.after && (hash >> 32) % 100 < options.percent;
-        };
+        const auto chosen = detail::choose_packs(view.packs(), options);
         Bytes done;
         for (const auto& row : view.packs()) {
             ++report.packs;
@@ -73,7 +90,7 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
                 const bool is_damaged = error.kind() == ErrorKind::corrupt ||
                                         error.is_errno(ENOENT) || error.domain == Domain::bobbin;
                 (is_damaged ? report.packs_damaged : report.unreadable).push_back({row.id, error});
-            } else if (is_chosen(row.id)) {
+            } else if (std::ranges::binary_search(chosen, row.id)) {
                 ++report.packs_read;
                 report.chunks += pack->chunks();
                 report.read += row.size;
