@@ -57,6 +57,32 @@ class CommandLine(harness.StoreCase):
         for text in ["Exit codes", "Examples", "not encrypted"]:
             self.assertIn(text, done.stdout)
 
+    def test_help_is_in_words(self):
+        commands = ["init", "save", "list", "show", "ls", "cat", "diff", "export", "stats", "restore", "verify", "repair", "delete", "prune"]
+        for words in [[], *[[c] for c in commands]]:
+            text = subprocess.run([harness.PROGRAM, *words, "--help"], capture_output=True, text=True, check=True).stdout
+            self.assertNotRegex(text, r"[{}]|:INT|:FLOAT|\[\d|=\d", words)
+        self.refused(2, "not in range 1 to 19", "save", "--zstd", "20", self.tree)
+        self.refused(2, "not in range 0 to 100", "verify", "--sample", "101")
+
+    def test_what_a_dry_run_says(self):
+        self.write("a", "1")
+        snapshot = self.save()
+        out = self.place / "out"
+        said = self.pack("restore", snapshot, "--to", out, "--dry-run").decode().splitlines()
+        self.assertEqual([line.split() for line in said[:-1]], [["create", "."], ["create", "a"]])
+        self.assertTrue(said[-1].startswith(f"would restore {out}: 2 created"), said)
+        self.assertNotIn("written", said[-1])
+        [root, *_] = self.pack("--json", "restore", snapshot, "--to", out, "--dry-run").splitlines()
+        self.assertEqual(json.loads(root), {"action": "create", "path": "."})
+        self.assertIn(b"; 1 B written", self.pack("restore", snapshot, "--to", out))
+
+    def test_a_snapshot_is_deleted_once(self):
+        self.write("a", "1")
+        first, second = self.save(), self.save()
+        said = self.pack("delete", first, first[:8], second, first).decode().splitlines()
+        self.assertEqual(said[:-1], [f"deleted snapshot {first[:8]}", f"deleted snapshot {second[:8]}"])
+
     def test_ids_are_no_patterns(self):
         self.write("a", "1")
         first = self.save("-m", "one")

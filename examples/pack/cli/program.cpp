@@ -57,14 +57,14 @@ public:
         app_.fallthrough();
         app_.footer(footer);
         app_.set_version_flag("--version", std::string{"bobbin-pack "} + PACK_VERSION);
-        app_.add_option("--store", common_.store, "the store's directory; or the environment's BOBBIN_PACK_STORE")
+        app_.add_option("--store", common_.store, "the store's directory")
             ->envname("BOBBIN_PACK_STORE")
             ->type_name("STORE");
         app_.add_flag("--json", common_.is_json, "print JSON, for programs");
         app_.add_flag("-q,--quiet", common_.is_quiet, "print errors only");
         app_.add_option("--wait", wait_, "seconds to wait for other bobbin-packs that use the store")
             ->type_name("SECONDS")
-            ->check(CLI::Range(0.0, 1e6));
+            ->check(range(0.0, 1e6));
         add_saving();
         add_looking();
         add_restoring();
@@ -119,12 +119,12 @@ private:
         command.add_flag("--one-file-system", save_.one_file_system, "save directories where others are mounted as empty");
         command.add_flag("--read-all", save_.reads_all, "read also files that look unchanged since the last save");
         command.add_flag("--no-sync", save_.no_sync, "don't wait for the disk: faster, and a loss of power may take the snapshot");
-        command.add_option("--zstd", save_.zstd, "compress by zstd of this level: smaller and slower than LZ4")
+        command.add_option("--zstd", save_.zstd, "compress by zstd of this level, 1 to 19: smaller and slower than LZ4")
             ->type_name("LEVEL")
-            ->check(CLI::Range(1, 19));
-        command.add_option("--threads", save_.threads, "as many as the processor runs, if not given")
+            ->check(range(1, 19));
+        command.add_option("--threads", save_.threads, "1 to 32; as many as the processor runs, if not given")
             ->type_name("N")
-            ->check(CLI::Range(1, 32));
+            ->check(range(1, 32));
     }
 
     void add_looking() {
@@ -164,11 +164,11 @@ private:
         command.add_flag("--delete", restore_.deletes, "remove what the snapshot has not");
         command.add_flag("--force", restore_.is_forced, "also into a tree that this store does not know");
         command.add_flag("--compare", restore_.compares, "read also files whose size and time are right");
-        command.add_flag("!--no-save", restore_.saves_first, "don't save what is there first");
+        command.add_flag_callback("--no-save", [this] { restore_.saves_first = false; }, "don't save what is there first");
         command.add_flag("--no-sync", restore_.no_sync, "don't wait for the disk");
-        command.add_option("--threads", restore_.threads, "as many as the processor runs, if not given")
+        command.add_option("--threads", restore_.threads, "1 to 32; as many as the processor runs, if not given")
             ->type_name("N")
-            ->check(CLI::Range(1, 32));
+            ->check(range(1, 32));
     }
 
     void add_caring() {
@@ -176,7 +176,7 @@ private:
                              [this] { return verify(common_, percent_); });
         verifies.add_option("--sample", percent_, "read so much of them, another share each day")
             ->type_name("PERCENT")
-            ->check(CLI::Range(0, 100));
+            ->check(range(0, 100));
         auto& repairs = add("repair", "save what can be saved of damaged packs, and tell what is lost",
                             [this] { return repair(common_, repair_); });
         repairs.add_option("--from", repair_.from, "a directory that may have what is missing")->type_name("PATH");
@@ -198,10 +198,9 @@ private:
         prunes.add_option("--keep-tag", prune_.tags, "all that have this tag; may be repeated")
             ->type_name("TAG")
             ->allow_extra_args(false);
-        prunes.add_option("--dead", prune_.dead_percent, "write packs anew of which more than this is dead")
+        prunes.add_option("--dead", prune_.dead_percent, "write packs anew of which more than this is dead; 20, if not given")
             ->type_name("PERCENT")
-            ->check(CLI::Range(0, 100))
-            ->capture_default_str();
+            ->check(range(0, 100));
         prunes.add_flag("-n,--dry-run", prune_.is_dry, "tell what would go, and change nothing");
     }
 
@@ -211,6 +210,14 @@ private:
             if (!option->check_lname("message"))
                 option->check([](const std::string& value) { return value.empty() ? "may not be empty" : std::string{}; });
         for (auto* const inner : command.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*inner);
+    }
+
+    /// CLI11's own says of its type in each help what is said there in words.
+    template <class T>
+    static CLI::Validator range(T from, T to) {
+        CLI::Range range{from, to};
+        range.description("");
+        return range;
     }
 
     static void add_snapshot(CLI::App& command, std::string& to) {

@@ -36,7 +36,9 @@ int delete_snapshots(const Common& common, const std::vector<std::string>& refer
         if (reference == "latest")
             throw Failure{exit_usage,
                           "delete takes ids, not 'latest', which is another one afterwards"};
-        snapshots.push_back(repository.snapshot(reference));
+        auto snapshot = repository.snapshot(reference);
+        if (std::ranges::find(snapshots, snapshot.id, &Snapshot::id) == snapshots.end())
+            snapshots.push_back(std::move(snapshot));
     }
     repository.forget(snapshots);
     if (common.is_json) {

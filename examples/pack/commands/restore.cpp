@@ -186,6 +186,7 @@ int restore(const Common& common, const RestoreRequest& request) {
     };
     if (request.is_dry)
         options.tell = [&](std::string_view path, pack::RestoreAction action) {
+            if (path.empty()) path = ".";
             if (common.is_json)
                 print_json({{"action", word_of(action)}, {"path", json_text(path)}});
             else
@@ -243,10 +244,10 @@ int restore(const Common& common, const RestoreRequest& request) {
     else if (!common.is_quiet)
         print_line(fmt::format(
             "{}{}: {} created, {} changed, {} metadata only, {} replaced, {} removed, {} "
-            "unchanged; {} written",
+            "unchanged{}",
             request.is_dry ? "would restore " : "restored ", printable(target), report.created,
             report.content, report.metadata, report.replaced, report.removed, report.unchanged,
-            readable(Bytes{report.bytes})));
+            request.is_dry ? "" : "; " + readable(Bytes{report.bytes}) + " written"));
     if (refused != 0 && !common.is_json)
         print_error(fmt::format(
             "the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
