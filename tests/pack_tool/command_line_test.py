@@ -252,5 +252,18 @@ class CommandLine(harness.StoreCase):
         with tarfile.open(fileobj=io.BytesIO(self.pack("export", "latest"))) as tar:
             self.assertEqual(tar.getmember("a/z").mtime, -1)
 
+    def test_tar_gives_attributes_back(self):
+        path = self.write("a", "1")
+        try:
+            os.setxattr(path, "user.note", b"\0 binary\n\xff=")
+        except OSError:
+            self.skipTest("the file system has no attributes")
+        self.save()
+        out = self.place / "out"
+        out.mkdir()
+        done = subprocess.run(["tar", "-xp", "--xattrs", "-C", out], input=self.pack("export", "latest"), capture_output=True, check=True)
+        self.assertEqual(done.stderr, b"")
+        self.assertEqual(os.getxattr(out / "a", "user.note"), b"\0 binary\n\xff=")
+
 
 harness.main()

@@ -51,6 +51,9 @@ class Tar {
 public:
     Tar(Source& source, int fd) : source_{source}, fd_{fd}, archive_{::archive_write_new()} {
         if (!archive_ || ::archive_write_set_format_pax(archive_.get()) != ARCHIVE_OK ||
+            // By one of its two names for each attribute; GNU tar warns of the other.
+            ::archive_write_set_format_option(archive_.get(), "pax", "xattrheader", "SCHILY") !=
+                ARCHIVE_OK ||
             ::archive_write_set_bytes_per_block(archive_.get(), record) != ARCHIVE_OK ||
             ::archive_write_open_fd(archive_.get(), fd) != ARCHIVE_OK)
             throw Failure{exit_failed, "the archive can't be begun: no memory left"};
