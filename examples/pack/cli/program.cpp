@@ -34,11 +34,9 @@ constexpr const char* footer =
 /// Where standard input, output or error is closed, the first file that is opened would take its place,
 /// and what is printed would go into it. Null, for reading only, refuses it.
 bool hold_standard_descriptors() {
-    for (;;) {
-        const int fd = ::open("/dev/null", O_RDONLY);
-        if (fd < 0) return false;
-        if (fd > STDERR_FILENO) return ::close(fd) == 0;
-    }
+    for (int fd = 0; fd <= STDERR_FILENO; ++fd)
+        if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) != fd) return false;
+    return true;
 }
 
 /// The exit code, once standard output has taken all that was printed.
@@ -212,7 +210,7 @@ private:
         for (auto* const inner : command.get_subcommands([](const CLI::App*) { return true; })) refuse_empty_values(*inner);
     }
 
-    /// CLI11's own says of its type in each help what is said there in words.
+    /// CLI11's own prints type and bounds in the help, where the text has them in words.
     template <class T>
     static CLI::Validator range(T from, T to) {
         CLI::Range range{from, to};
@@ -241,7 +239,10 @@ private:
 }  // namespace
 
 int run_program(int argc, char** argv) {
-    if (!hold_standard_descriptors()) return exit_failed;
+    if (!hold_standard_descriptors()) {
+        print_error(std::string{"standard input, output or error is closed, and /dev/null can't be opened: "} + std::strerror(errno));
+        return exit_failed;
+    }
     try {
         return Program{}.run(argc, argv);
     } catch (const Failure& failure) {
