@@ -157,6 +157,13 @@ public:
     /// here: nothing comes back from it that could be told. Never waits.
     std::chrono::nanoseconds busy_for() const noexcept { return parts_->worker.busy_for(); }
 
+    /// Why the directory does not take what it should, from `on_degraded` to `on_restored`: it is tried
+    /// again.
+    std::optional<Error> trouble() const noexcept {
+        const Lock lock{parts_->state.mutex};
+        return parts_->state.trouble;
+    }
+
     /// One line for people, with the path of the directory or of the store.
     std::string describe(const Error& error) const {
         auto& state = parts_->state;

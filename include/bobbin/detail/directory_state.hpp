@@ -159,6 +159,7 @@ struct DirectoryState {
     // Not told by a flush yet.
     std::optional<Error> first_error;
     std::optional<Error> first_loss;
+    std::optional<Error> trouble;  ///< from `on_degraded` to `on_restored`
 
     typename Port<typename C::Transaction>::Changes outbox;
     std::vector<ObjectId> garbage;   ///< to be removed

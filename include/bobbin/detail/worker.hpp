@@ -249,13 +249,20 @@ private:
         object.not_before = deadline_after(now_, wait);
         state_.note_error(error);
         state_.policy.observer.on_retry(error, object.failures, wait);
-        if (!std::exchange(is_degraded_, true)) state_.policy.observer.on_degraded(error);
+        const bool is_first = !state_.trouble;
+        state_.trouble = error;
+        if (is_first) state_.policy.observer.on_degraded(error);
         state_.progress.notify_all();
     }
 
     void recovered(Growing<C>& object) noexcept {
         object.failures = 0;
-        if (std::exchange(is_degraded_, false)) state_.policy.observer.on_restored();
+        {
+            const Lock lock{state_.mutex};
+            if (!state_.trouble) return;
+            state_.trouble.reset();
+        }
+        state_.policy.observer.on_restored();
     }
 
     /// The file takes nothing further: its object ends at its last hard mark, and what is still in
@@ -573,7 +580,6 @@ private:
     std::vector<ObjectId> unremoved_;
     MonotonicTime removal_not_before_{};
     MonotonicTime directory_not_before_{};
-    bool is_degraded_ = false;
     std::optional<ModeChoice> mode_;  ///< that was told last
     bool is_short_ = false;
 };

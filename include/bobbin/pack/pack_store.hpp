@@ -125,7 +125,7 @@ public:
 
     /// Makes the caller the one who adds a chunk.
     /// @returns false: it is stored, or somebody else adds it
-    /// @errors what ended the store; `out_of_memory`
+    /// @errors `out_of_memory`
     Result<bool> claim(const Key& key) noexcept {
         if (view().chunks().contains(key)) return false;
         return claim_copy(key);
@@ -293,6 +293,9 @@ private:
             for (auto left = options.patience;; left -= slice) {
                 auto done = f();
                 if (done || !done.error().is(Errc::deadline_passed)) return done;
+                if (const auto trouble = syncer.trouble();
+                    trouble && trouble->kind() == ErrorKind::no_space)
+                    return *trouble;
                 const auto why = committer.flush(std::chrono::nanoseconds{0});
                 const bool is_known = !why && !why.error().is(Errc::deadline_passed);
                 if (is_known && why.error().kind() == ErrorKind::no_space) return why;
