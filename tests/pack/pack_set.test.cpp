@@ -193,6 +193,27 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_added_whole_is_not_there) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(the_first_pack_may_fail_as_well) {
+    bobbin::testing::detail::Random random{11};
+    std::vector<Key> keys(300);
+    for (auto& key : keys) key = random_key(random);
+    const auto index = index_of(keys);
+    std::uint64_t failed = 0;
+    for (std::uint64_t nth = 1;; ++nth) {
+        pack::PackSet<Sha256> set;
+        const auto added = [&] {
+            const bobbin::testing::FailingAllocation no_memory{nth};
+            return set.add(ObjectId{1}, index);
+        }();
+        if (added) break;
+        ++failed;
+        BOOST_TEST((set.size() == 0U && set.packs() == 0U));
+        BOOST_REQUIRE(set.add(ObjectId{2}, index));
+        for (const auto& key : keys) BOOST_REQUIRE(set.contains(key));
+    }
+    BOOST_TEST(failed >= 3U);
+}
+
 BOOST_AUTO_TEST_CASE(copies_and_moves) {
     bobbin::testing::detail::Random random{10};
     std::vector<Key> keys(40'000);

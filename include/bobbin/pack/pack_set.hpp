@@ -238,7 +238,11 @@ private:
 
     void append(const Entry& entry) {
         const auto number = static_cast<std::uint32_t>(size_);
-        if (number % in_block == 0) blocks_.emplace_back();
+        if (number % in_block == 0) {
+            std::vector<Entry> block;
+            block.reserve(in_block);
+            blocks_.push_back(std::move(block));
+        }
         blocks_.back().push_back(entry);
         ++size_;
         if (!table_.insert(slot_of(entry.key, number))) table_.crowded.emplace(entry.key, number);
