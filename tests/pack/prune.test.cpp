@@ -2,8 +2,11 @@
 #include "store_life.hpp"
 
 #include <bobbin/codec/lz4.hpp>
+#include <bobbin/codec/zstd.hpp>
 
 #include <boost/test/unit_test.hpp>
+
+#include <optional>
 
 using namespace pack_tests;
 
@@ -13,18 +16,21 @@ struct Bench : StoreBench {
     /// With only these chunks alive.
     pack::PruneReport prune(const std::vector<std::vector<std::byte>>& alive,
                             const pack::PruneOptions& options = {.pack_size = 6_KiB}) {
-        pack::TreeEntry root;
-        root.name = "root";
-        for (const auto& bytes : alive) {
-            root.content.extents.push_back({bytes.size(), digest_of<Sha256>(bytes), false});
-            root.content.size += bytes.size();
-        }
         pack::LiveChunks live;
         auto source = life->packs->source();
-        BOOST_REQUIRE(live.add(source, root).has_value());
+        BOOST_REQUIRE(live.add(source, root_of(alive)).has_value());
         auto pruned = pack::prune(*life->packs, live, options, []() -> Result<int> { return 0; });
         BOOST_REQUIRE_MESSAGE(pruned.has_value(), (pruned ? "" : describe(pruned.error())));
         return *pruned;
+    }
+    static pack::TreeEntry root_of(const std::vector<std::vector<std::byte>>& chunks) {
+        pack::TreeEntry root;
+        root.name = "root";
+        for (const auto& bytes : chunks) {
+            root.content.extents.push_back({bytes.size(), digest_of<Sha256>(bytes), false});
+            root.content.size += bytes.size();
+        }
+        return root;
     }
     bool serves(const std::vector<std::byte>& bytes) {
         auto source = life->packs->source();
@@ -91,16 +97,67 @@ BOOST_AUTO_TEST_CASE(a_small_chunk_of_a_large_record_stays) {
     BOOST_TEST(!after.read(chunks[0].key).has_value());
 }
 
-// The first copy is damaged: the second is all there is.
+// What is left of a record is compressed as it was, whatever the store compresses by.
+BOOST_AUTO_TEST_CASE(what_is_left_of_a_record_keeps_its_codec) {
+    using Packed = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256,
+                                   Codecs<Lz4, Zstd>, pack::SnapshotRows, SqliteStore, ManualClock>;
+    SimFs ground;
+    (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
+    Fs fs{ground};
+    const testing::ScopedSqliteOn<Fs> sqlite{fs};
+    ManualClock clock;
+    auto store = SqliteStore::open(
+        catalog, {.mode = SqliteMode::shared, .schema = {pack::SnapshotRows::schema}}, fs);
+    BOOST_REQUIRE(store.has_value());
+    Packed::Committer committer{*store, clock};
+    auto directory = FsDirectory<DataFs>::open(pack_place, RootMode::create_if_missing, DataFs{fs});
+    BOOST_REQUIRE(directory.has_value());
+    auto packs = Packed::open(std::move(*directory), committer, {.create = true}, clock);
+    BOOST_REQUIRE(packs.has_value());
+
+    std::vector<std::byte> raw;
+    std::vector<Packed::Chunk> chunks;
+    for (int n = 0; n < 2; ++n) {
+        const std::vector bytes(50'000, static_cast<std::byte>(n));
+        chunks.push_back({digest_of<Sha256>(bytes), 50'000});
+        BOOST_REQUIRE(*packs->claim(chunks.back().key));
+        raw.insert(raw.end(), bytes.begin(), bytes.end());
+    }
+    std::vector<std::byte> room(raw.size());
+    const auto packed = Zstd{}.compress(raw, room);
+    BOOST_REQUIRE(packed.has_value());
+    BOOST_REQUIRE(packs->add_encoded(chunks, Zstd::number, std::span{room}.first(*packed)));
+    BOOST_REQUIRE(packs->commit().has_value());
+
+    pack::TreeEntry root;
+    root.name = "root";
+    root.content.extents.push_back({50'000, chunks[1].key, false});
+    root.content.size = 50'000;
+    pack::LiveChunks live;
+    auto source = packs->source();
+    BOOST_REQUIRE(live.add(source, root).has_value());
+    const auto pruned = pack::prune(*packs, live, {}, []() -> Result<int> { return 0; });
+    BOOST_REQUIRE(pruned.has_value());
+    BOOST_TEST(pruned->rewritten == 1U);
+    const auto pack = packs->view().open(packs->view().packs().back().id);
+    BOOST_REQUIRE(pack.has_value());
+    BOOST_TEST(unsigned{pack->index().records().front().shape.codec} == unsigned{Zstd::number});
+    auto after = packs->source();
+    BOOST_TEST(after.read(chunks[1].key).has_value());
+}
+
+// One copy is damaged: the other is all there is.
 BOOST_AUTO_TEST_CASE(a_copy_goes_only_where_the_other_was_read) {
-    for (const bool is_damaged : {false, true}) {
+    enum class Damaged { none, first, last };
+    for (const auto damaged : {Damaged::none, Damaged::first, Damaged::last}) {
         Bench bench;
         bench.life->save(1, {0, 3});
         bench.add_copies(0, 3);
         BOOST_TEST(bench.packs() == 2U);
-        if (is_damaged) {
-            const auto file =
-                bench.open(bench.life->packs->view().packs().front().id, OpenMode::write);
+        if (damaged != Damaged::none) {
+            const auto rows = bench.life->packs->view().packs();
+            const auto id = damaged == Damaged::first ? rows.front().id : rows.back().id;
+            const auto file = bench.open(id, OpenMode::write);
             const std::byte wrong[] = {std::byte{1}, std::byte{2}};
             (void)bench.ground.write_at(file, wrong, 300);
             (void)bench.ground.close(file);
@@ -110,11 +167,35 @@ BOOST_AUTO_TEST_CASE(a_copy_goes_only_where_the_other_was_read) {
         const auto first = bench.prune(alive);
         for (const auto& bytes : alive) BOOST_TEST(bench.serves(bytes));
         BOOST_TEST(first.rewritten == 1U);
-        if (is_damaged) continue;
+        if (damaged != Damaged::none) continue;
         BOOST_TEST(bench.packs() == 1U);
         const auto second = bench.prune(alive);
         BOOST_TEST((second.rewritten == 0U && second.removed == 0U && second.dead == Bytes{}));
     }
+}
+
+// It may be stopped each night by somebody who reads.
+BOOST_AUTO_TEST_CASE(a_prune_that_readers_stop_copies_nothing_twice) {
+    Bench bench;
+    bench.life->save(1, {0, 3});
+    const std::vector<std::vector<std::byte>> alive{chunk_bytes(1)};
+    const auto stopped = [] { return Result<int>{Error{Errc::directory_in_use, Operation::lock}}; };
+    std::optional<std::size_t> packs;
+    for (int night = 0; night < 4; ++night) {
+        pack::LiveChunks live;
+        auto source = bench.life->packs->source();
+        BOOST_REQUIRE(live.add(source, Bench::root_of(alive)).has_value());
+        const auto pruned = pack::prune(*bench.life->packs, live, {.pack_size = 6_KiB}, stopped);
+        BOOST_REQUIRE(!pruned.has_value());
+        BOOST_TEST(pruned.error().is(Errc::directory_in_use));
+        if (!packs) packs = bench.packs();
+        BOOST_TEST(bench.packs() == *packs);
+        BOOST_TEST(bench.serves(alive[0]));
+    }
+    BOOST_TEST(*packs == 2U);
+    bench.prune(alive);
+    BOOST_TEST(bench.packs() == 1U);
+    BOOST_TEST(bench.serves(alive[0]));
 }
 
 // A pack that has some of what others have is written anew once, without it.

@@ -3,6 +3,8 @@
 
 #include <bobbin/codec/concept.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <utility>
 
@@ -18,6 +20,15 @@ public:
 
     static constexpr bool contain(std::uint8_t number) noexcept {
         return ((number == Cs::number) || ...);
+    }
+
+    /// @errors `format_unknown`; those of the codec
+    Result<std::size_t> compress(std::uint8_t number, ByteView from, MutableByteView to) noexcept {
+        Result<std::size_t> answer = Error{Errc::format_unknown, Operation::encode};
+        static_cast<void>(
+            ((number == Cs::number && (answer = std::get<Cs>(codecs_).compress(from, to), true)) ||
+             ...));
+        return answer;
     }
 
     /// @errors `format_unknown`; those of the codec

@@ -52,6 +52,7 @@ class PackView {
 public:
     using Key = pack::Key<D>;
     using Store = typename C::Store;
+    using Codecs = Known;
 
     /// A pack is a file of the store whose size is what its row says.
     class Object {

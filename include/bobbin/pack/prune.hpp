@@ -1,11 +1,14 @@
 #ifndef BOBBIN_PACK_PRUNE_HPP
 #define BOBBIN_PACK_PRUNE_HPP
 
+#include <bobbin/codec/none.hpp>
 #include <bobbin/pack/live_chunks.hpp>
 #include <bobbin/pack/pack_source.hpp>
 #include <bobbin/pack/pack_view.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <unordered_set>
 #include <utility>
@@ -58,7 +61,10 @@ public:
         PrunePlan plan;
         auto& report = plan.report;
         std::vector<Rewrite> small;
-        for (const auto& row : view_.packs()) {
+        // The newest first: a copy that an earlier prune has made is as good, and need not be made again.
+        const auto& packs = view_.packs();
+        for (std::size_t left = packs.size(); left > 0; --left) {
+            const auto& row = packs[left - 1];
             ++report.packs;
             report.before += row.size;
             auto pack = view_.open(row.id);
@@ -95,7 +101,7 @@ private:
         std::uint64_t dead = 0;
     };
 
-    /// Stored bytes; of a record that is in part alive, by its raw bytes. A chunk that an earlier pack
+    /// Stored bytes; of a record that is in part alive, by its raw bytes. A chunk that a later pack
     /// has counts as dead here, and is still needed: nobody has read the other copy.
     Count count(const typename View::Reader& pack) {
         Count found;
@@ -176,14 +182,27 @@ private:
                 packs_.unclaim(*chunks);
                 return pass_over(id, raw.error());
             }
-            auto added = chunks->size() == shape.chunks
-                             ? packs_.add_encoded(*chunks, shape.codec, stored)
-                             : packs_.add_group(*chunks, *raw);
+            auto added = chunks->size() == shape.chunks ? add(*chunks, shape.codec, stored)
+                                                        : add_rest(*chunks, shape.codec, *raw);
             if (!added) return added.error();
-            copied_ += Bytes{stored.size()};
-            written_ += Bytes{stored.size()};
         }
         return true;
+    }
+
+    Result<void> add(const std::vector<Chunk>& chunks, std::uint8_t codec, ByteView stored) {
+        copied_ += Bytes{stored.size()};
+        written_ += Bytes{stored.size()};
+        return packs_.add_encoded(chunks, codec, stored);
+    }
+    /// What is left of a record, by the codec that it had.
+    Result<void> add_rest(const std::vector<Chunk>& chunks, std::uint8_t codec, ByteView raw) {
+        if (codec == NoCodec::number) return add(chunks, codec, raw);
+        packed_.resize(raw.size() - std::max<std::size_t>(raw.size() / 20, 1));
+        const auto packed = codecs_.compress(codec, raw, packed_);
+        if (!packed) return packed.error();
+        const bool shrinks = *packed != 0 && raw.size() / highest_ratio <= *packed;
+        return shrinks ? add(chunks, codec, ByteView{packed_}.first(*packed))
+                       : add(chunks, NoCodec::number, raw);
     }
 
     /// Whether a pack that stays has the chunk, whole.
@@ -255,6 +274,8 @@ private:
     std::vector<ObjectId> remove_;             ///< once what was copied is safe
     std::unordered_set<std::uint64_t> going_;  ///< packs whose copies are not to be relied on
     std::optional<PackSource<View>> others_;
+    typename View::Codecs codecs_;
+    std::vector<std::byte> packed_;
     Bytes copied_;   ///< that is not safe yet
     Bytes written_;  ///< all of it
 };
