@@ -231,6 +231,12 @@ public:
         return done;
     }
 
+    /// Gives back the room for a record that reading has taken.
+    void release() noexcept {
+        loaded_.reset();
+        parts_.release();
+    }
+
 private:
     static constexpr std::size_t most_refused = 256;  ///< sectors; each may take a disk seconds
 

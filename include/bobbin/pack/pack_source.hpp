@@ -44,7 +44,7 @@ public:
 
     /// The whole chunk, until the next call.
     /// @errors as `PackReader::read` and `PackView::open`, about the pack; `out_of_memory`
-    /// @allocates room for a record of each pack that is open, and their indexes
+    /// @allocates room for a record of each of the few packs used last, and the indexes of more
     Result<ByteView> read(const Location& location) noexcept {
         auto pack = open(location.pack);
         if (!pack) return pack.error();
@@ -82,6 +82,7 @@ public:
 private:
     using Reader = typename View::Reader;
     static constexpr std::size_t most_open = 32;
+    static constexpr std::size_t most_loaded = 4;  ///< that keep a record
     static constexpr std::size_t most_problems = 1000;
 
     struct Open {
@@ -95,12 +96,13 @@ private:
             const auto known = std::ranges::find(open_, id, &Open::id);
             if (known != open_.end()) {
                 std::rotate(known, known + 1, open_.end());
-                return open_.back().reader.get();
+            } else {
+                auto opened = view_->open(id);
+                if (!opened) return opened.error();
+                if (open_.size() == most_open) open_.erase(open_.begin());
+                open_.push_back({id, std::make_unique<Reader>(std::move(*opened))});
             }
-            auto opened = view_->open(id);
-            if (!opened) return opened.error();
-            if (open_.size() == most_open) open_.erase(open_.begin());
-            open_.push_back({id, std::make_unique<Reader>(std::move(*opened))});
+            if (open_.size() > most_loaded) open_[open_.size() - 1 - most_loaded].reader->release();
             return open_.back().reader.get();
         });
     }

@@ -112,6 +112,14 @@ public:
         return *raw_;
     }
 
+    /// Gives back the room for records.
+    void release() noexcept {
+        loaded_.reset();
+        raw_.reset();
+        buffer_ = {};
+        raw_buffer_ = {};
+    }
+
 private:
     static constexpr std::size_t sector = 4096;
 
