@@ -171,7 +171,8 @@ struct Life {
 
     /// Saves snapshot `n`, and tells the promise what is sure.
     void save(std::uint64_t n, Extent extent) {
-        pack::SnapshotRows::Facts facts{pack::Snapshot{.id = id_of(n), .root = root(extent)}};
+        pack::SnapshotRows::Facts facts{
+            pack::Snapshot{.time = static_cast<std::int64_t>(n), .root = root(extent)}};
         bool is_new = false;
         for (auto chunk = extent.first; chunk < extent.last; ++chunk) {
             auto added = packs->add(chunk_bytes(chunk));
@@ -191,8 +192,11 @@ struct Life {
             promise->saved.erase(n);
             promise->may_go.insert(n);
         }
+        const auto all = snapshots();
+        const auto found = std::ranges::find(all, n, number_of);
+        if (found == all.end()) throw Stop{"forget: there is no such snapshot"};
         auto done = committer->run(
-            [&](Store::Transaction& tx) { return pack::SnapshotRows::remove(tx, id_of(n)); });
+            [&](Store::Transaction& tx) { return pack::SnapshotRows::remove(tx, found->id); });
         if (!done) throw Stop{"forget: " + store->describe(done.error())};
         if (!promise) return;
         promise->may_go.erase(n);
@@ -201,14 +205,12 @@ struct Life {
     }
 
     void prune(const pack::PruneOptions& options) {
-        auto snapshots = pack::SnapshotRows::list(*store);
-        if (!snapshots) throw Stop{"list: " + store->describe(snapshots.error())};
-        if (mutant == Mutant::sees_no_first && !snapshots->empty())
-            snapshots->erase(snapshots->begin());
-        if (mutant == Mutant::sees_no_nodes) snapshots->clear();
+        auto all = snapshots();
+        if (mutant == Mutant::sees_no_first && !all.empty()) all.erase(all.begin());
+        if (mutant == Mutant::sees_no_nodes) all.clear();
         pack::LiveChunks live;
         auto source = packs->source();
-        for (const auto& snapshot : *snapshots)
+        for (const auto& snapshot : all)
             if (auto added = live.add(source, snapshot.root); !added)
                 throw Stop{"mark: " + describe(added.error())};
         Bent bent{*packs};
@@ -245,13 +247,14 @@ struct Life {
             throw Stop{"drain: " + store->describe(drained.error())};
     }
 
-    static Uuid id_of(std::uint64_t n) {
-        Uuid id;
-        store_le(id.bytes.data(), n);
-        return id;
+    std::vector<pack::Snapshot> snapshots() {
+        auto all = pack::SnapshotRows::list(*store);
+        if (!all) throw Stop{"list: " + store->describe(all.error())};
+        if (!all->damaged.empty()) throw Stop{"list: a snapshot is damaged"};
+        return std::move(all->whole);
     }
-    static std::uint64_t number_of(const Uuid& id) {
-        return load_le<std::uint64_t>(id.bytes.data());
+    static std::uint64_t number_of(const pack::Snapshot& snapshot) {
+        return static_cast<std::uint64_t>(snapshot.time);
     }
     static pack::TreeEntry root(Extent extent) {
         pack::TreeEntry entry;
@@ -307,8 +310,9 @@ inline bool is_known(Life& life, const std::string& name) {
 inline void check_all(Life& life, const Promise& promise, Failures& failures) {
     auto snapshots = pack::SnapshotRows::list(*life.store);
     if (!snapshots) return failures.add("list: " + describe(snapshots.error()));
+    if (!snapshots->damaged.empty()) failures.add("a snapshot is damaged");
     std::map<std::uint64_t, const pack::Snapshot*> there;
-    for (const auto& snapshot : *snapshots) there[Life::number_of(snapshot.id)] = &snapshot;
+    for (const auto& snapshot : snapshots->whole) there[Life::number_of(snapshot)] = &snapshot;
     for (const auto& [n, extent] : promise.saved)
         if (!there.contains(n) || there[n]->root != Life::root(extent))
             failures.add("snapshot " + std::to_string(n) + " is not what was saved");

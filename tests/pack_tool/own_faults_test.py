@@ -1,10 +1,13 @@
 """What reviews of bobbin-pack have found: each fault was here once."""
 import fcntl
+import hashlib
 import os
+import pathlib
 import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import harness
@@ -128,6 +131,202 @@ os._exit(0)
         self.assertIn("loss of power", self.errors)
         self.assertEqual(self.pack("cat", "latest", "a"), content)
         self.assertEqual(self.rows("select 1 from unsynced"), [])
+
+    def shim(self, **variables):
+        """An environment with tests/pack_tool/shim.c."""
+        library = self.place / "shim.so"
+        if not library.exists():
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("shim.c")], check=True)
+        return {**os.environ, "LD_PRELOAD": str(library), **variables}
+
+    def test_what_two_starts_of_the_machine_have_left_is_synced_too(self):
+        self.write("a", os.urandom(1000))
+        self.pack("save", "--no-sync", self.tree)
+        self.rows("update unsynced set boot = 'another'")
+        self.write("b", os.urandom(1000))
+        self.pack("save", "--no-sync", self.tree)
+        syncs = self.place / "syncs"
+        self.pack("save", self.tree, env=self.shim(SHIM_SYNCS=str(syncs)))
+        self.assertEqual(syncs.read_bytes(), b"s")
+        self.assertEqual(self.rows("select 1 from unsynced"), [])
+
+    def test_after_a_sync_that_failed_what_was_left_is_read(self):
+        self.write("a", os.urandom(100_000))
+        self.pack("save", "--no-sync", self.tree)
+        [pack] = self.packs()
+        self.pack("save", self.tree, code=1, env=self.shim(SHIM_FAILS="1"))
+        self.assertIn("no-sync", self.errors)
+        pack.write_bytes(bytes(pack.stat().st_size))
+        self.pack("save", self.tree)
+        self.assertIn("loss of power", self.errors)
+        self.assertEqual(self.pack("cat", "latest", "a"), (self.tree / "a").read_bytes())
+
+    def test_a_pack_that_was_synced_and_is_away_is_not_given_up(self):
+        self.write("a", os.urandom(1000))
+        self.save()
+        [first] = self.packs()
+        self.write("b", os.urandom(1000))
+        self.pack("save", "--no-sync", self.tree)
+        self.rows("update unsynced set boot = 'another'")
+        first.rename(self.place / "found")
+        self.write("c", os.urandom(1000))
+        self.pack("save", self.tree)
+        (self.place / "found").rename(first)
+        self.pack("save", self.tree)
+        self.pack("verify")
+        self.assertTrue(first.exists())
+
+    def test_latest_is_what_somebody_saved(self):
+        path = self.write("a", "good")
+        good = self.save()
+        path.write_text("bad")
+        for _ in range(4):
+            self.pack("restore", "latest")
+            self.assertEqual(path.read_text(), "good")
+            path.write_text("bad")
+        automatic = [s["id"] for s in self.json("list") if s["tags"]]
+        self.assertEqual(len(automatic), 4)
+        path.write_text("worse")
+        self.pack("restore", "latest")
+        self.pack("prune", "--keep-last", "1")
+        kept = [s["id"] for s in self.json("list")]
+        self.assertEqual(len(kept), 2)
+        self.assertEqual(kept[0], good)
+        self.assertNotIn(automatic[0], kept)
+
+    def test_the_last_save_stays_whatever_the_clock_said(self):
+        self.write("a", "1")
+        self.pack("save", self.tree, env=self.shim(SHIM_LATER=str(10 * 365 * 86400)))
+        self.write("a", "2")
+        self.save()
+        self.write("a", "3")
+        last = self.save()
+        self.pack("prune", "--keep-last", "1")
+        self.assertEqual([s["id"] for s in self.json("list")], [last])
+        self.write("a", "4")
+        self.pack("save", self.tree, env=self.shim(SHIM_LATER=str(10 * 365 * 86400)))
+        future = self.json("list")[-1]["id"]
+        self.write("a", "5")
+        last = self.save()
+        self.pack("prune", "--keep-daily", "1")
+        self.assertEqual([s["id"] for s in self.json("list")], [future, last])
+
+    def test_a_restore_that_is_done_says_so_whoever_writes(self):
+        self.write("a", "1")
+        self.save()
+        to = self.place / "to"
+        with open(self.store / "packs" / "bobbin-lock", "rb") as writer:
+            fcntl.flock(writer, fcntl.LOCK_EX)
+            self.assertIn(b"restored", self.pack("restore", "latest", "--to", to, "--no-save"))
+            self.assertIn("the restore is done", self.errors)
+        self.assertEqual((to / "a").read_text(), "1")
+        self.pack("restore", "latest", "--to", to, "--no-save", code=1)
+        self.pack("restore", "latest", "--to", to, "--no-save", "--force")
+
+    def test_a_store_that_cannot_be_read_changes_nothing(self):
+        self.write("a", "1")
+        self.save()
+        shutil.rmtree(self.store / "packs")
+        self.pack("restore", "latest", "--to", self.place / "to", "--no-save", code=1)
+        self.assertFalse((self.place / "to").exists())
+
+    def test_verify_beside_saves_finds_nothing(self):
+        self.write("a", os.urandom(300_000))
+        self.save()
+        done = False
+
+        def save():
+            for n in range(40):
+                self.write(f"b{n}", os.urandom(3000))
+                harness.StoreCase.run_program(self, "--wait", "60", "save", self.tree)
+
+        saves = threading.Thread(target=save)
+        saves.start()
+        while not done:
+            done = not saves.is_alive()
+            self.pack("--wait", "60", "verify")
+        saves.join()
+
+    def test_an_id_is_the_digest_of_its_row(self):
+        self.write("a", "1")
+        snapshot = self.save("-m", "näme", "--tag", "x", "--tag", "y")
+        [row] = self.rows("select time_ns, host, path, message, tags, files, directories, bytes, added, problems, root from snapshot")
+
+        def integer(value):
+            rest = value >> 7
+            return integer_and(value & 0x7f | 0x80, rest) if rest else bytes([value])
+
+        def integer_and(byte, rest):
+            return bytes([byte]) + integer(rest)
+
+        def text(words):
+            raw = words.encode(errors="surrogateescape")
+            return integer(len(raw)) + raw
+
+        said = text("bobbin snapshot 1") + integer(2 * row[0]) + b"".join(map(text, row[1:5])) + b"".join(map(integer, row[5:10])) + row[10]
+        self.assertEqual(hashlib.sha256(said).hexdigest()[:32], snapshot)
+
+    def test_what_comes_from_an_older_copy_is_adopted(self):
+        self.write("a", "1")
+        first = self.save()
+        older = (self.store / "catalog.db").read_bytes()
+        self.write("b", os.urandom(1000))
+        self.save()
+        (self.store / "catalog.db").write_bytes(older)
+        self.pack("save", self.tree, code=1)
+        self.assertIn("repair --adopt", self.errors)
+        self.pack("repair", "--adopt", "--dry-run")
+        self.pack("save", self.tree, code=1)
+        self.pack("repair", "--adopt")
+        self.assertEqual([s["id"] for s in self.json("list")], [first])
+        self.save()
+        self.pack("verify")
+        self.pack("restore", "latest", "--to", self.place / "to")
+        self.assertEqual((self.place / "to/b").read_bytes(), (self.tree / "b").read_bytes())
+
+    def test_packs_that_have_lost_their_identity_are_adopted(self):
+        self.write("a", "1")
+        self.save()
+        identity = self.store / "packs" / "bobbin-directory"
+        for damage in (identity.unlink, lambda: identity.write_bytes(b"no"), lambda: identity.write_bytes(bytes(128))):
+            damage()
+            done = self.run_program("restore", "latest", "--to", self.place / "to", "--no-save")
+            self.assertIn(done.returncode, (1, 4))
+            self.assertIn(b"repair --adopt", done.stderr)
+            self.pack("repair", "--adopt")
+            self.pack("verify")
+            self.save()
+
+    def test_another_file_system_is_another_tree(self):
+        self.write("a", "1")
+        self.save()
+        self.rows("update tree set born = born + 1")
+        self.pack("restore", "latest", code=1)
+        self.assertIn("--force", self.errors)
+
+    def test_an_id_stands_for_what_was_saved(self):
+        self.write("a", "1")
+        first = self.save()
+        self.write("a", "2")
+        second = self.save()
+        for change in ("root = (select root from snapshot where number = 2)", "path = '/elsewhere'", "message = 'x'", "time_ns = 1",
+                       "host = 'x'", "tags = 'x' || char(10)", "files = 3", "directories = 3", "bytes = 3", "added = 3", "problems = 3",
+                       "root = x'00'"):
+            before = (self.store / "catalog.db").read_bytes()
+            self.rows(f"update snapshot set {change} where number = 1")
+            self.assertEqual([s["id"] for s in self.json("list", code=4)], [second])
+            self.assertIn(first[:8], self.errors)
+            self.pack("verify", code=4)
+            self.pack("restore", first, "--to", self.place / "no", code=4)
+            self.assertEqual(self.pack("cat", "latest", "a"), b"2")
+            (self.store / "catalog.db").write_bytes(before)
+        self.assertEqual(self.pack("cat", first, "a"), b"1")
+        self.rows("update snapshot set path = '/elsewhere' where number = 1")
+        self.pack("repair", code=4)
+        self.pack("prune", "--keep-last", "1", code=4)
+        self.assertEqual(self.json("delete", first, first)["deleted"], [first])
+        self.pack("prune", "--keep-last", "1")
+        self.pack("verify")
 
     def test_an_init_that_failed_is_gone_on_with(self):
         shutil.rmtree(self.store / "packs")

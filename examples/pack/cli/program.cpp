@@ -178,6 +178,8 @@ private:
         auto& repairs = add("repair", "save what can be saved of damaged packs, and tell what is lost",
                             [this] { return repair(common_, repair_); });
         repairs.add_option("--from", repair_.from, "a directory that may have what is missing")->type_name("PATH");
+        repairs.add_flag("--adopt", repair_.adopts,
+                         "first go on with packs that are older or younger than the catalog, or have lost their identity");
         repairs.add_flag("-n,--dry-run", repair_.is_dry, "tell what is damaged, and change nothing");
         auto& deletes = add("delete", "delete snapshots; prune gives their room back",
                             [this] { return delete_snapshots(common_, snapshots_); });

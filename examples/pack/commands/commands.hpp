@@ -55,6 +55,7 @@ int verify(const Common& common, unsigned percent);
 
 struct RepairRequest {
     std::string from;  ///< a tree that may have what is missing; empty: none
+    bool adopts = false;  ///< packs that the catalog refuses
     bool is_dry = false;
 };
 int repair(const Common& common, const RepairRequest& request);

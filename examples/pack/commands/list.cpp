@@ -36,7 +36,9 @@ std::string joined(const std::vector<std::string>& tags) {
 
 int list(const Common& common, const std::string& path, const std::string& tag) {
     Repository repository{common.store, Repository::For::reading, common.wait};
-    auto all = repository.snapshots();
+    auto [all, damaged] = repository.snapshots();
+    for (const auto& id : damaged) print_error(words_of_damaged(id));
+    const auto code = damaged.empty() ? exit_ok : exit_damaged;
     const auto real = path.empty() ? std::string{} : canonical(path).string();
     std::erase_if(all, [&](const Snapshot& s) {
         return (!real.empty() && s.path != real) ||
@@ -46,11 +48,11 @@ int list(const Common& common, const std::string& path, const std::string& tag) 
         auto json = Json::array();
         for (const auto& snapshot : all) json.push_back(json_of(snapshot));
         print_json(json);
-        return exit_ok;
+        return code;
     }
     if (all.empty()) {
         print_line("no snapshots");
-        return exit_ok;
+        return code;
     }
     print_line(fmt::format("{:8}  {:19}  {:>9}  {:>8}  {:>8}  {}", "id", "time", "files", "size",
                            "added", "path, tags, message"));
@@ -63,7 +65,7 @@ int list(const Common& common, const std::string& path, const std::string& tag) 
                                local_time(s.time), s.files, readable(s.bytes), readable(s.added),
                                about));
     }
-    return exit_ok;
+    return code;
 }
 
 int show(const Common& common, const std::string& reference) {

@@ -31,23 +31,21 @@ pack::LiveChunks live_chunks(Repository& repository, const std::vector<Snapshot>
 
 int delete_snapshots(const Common& common, const std::vector<std::string>& references) {
     Repository repository{common.store, Repository::For::writing, common.wait};
-    std::vector<Snapshot> snapshots;
+    std::vector<Uuid> ids;
     for (const auto& reference : references) {
         if (reference == "latest")
             throw Failure{exit_usage,
                           "delete takes ids, not 'latest', which is another one afterwards"};
-        auto snapshot = repository.snapshot(reference);
-        if (std::ranges::find(snapshots, snapshot.id, &Snapshot::id) == snapshots.end())
-            snapshots.push_back(std::move(snapshot));
+        const auto id = repository.find_id(reference);
+        if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
     }
-    repository.forget(snapshots);
+    repository.forget(ids);
     if (common.is_json) {
         auto json = Json::array();
-        for (const auto& snapshot : snapshots) json.push_back(long_id(snapshot.id));
+        for (const auto& id : ids) json.push_back(long_id(id));
         print_json({{"deleted", std::move(json)}});
     } else if (!common.is_quiet) {
-        for (const auto& snapshot : snapshots)
-            print_line("deleted snapshot " + short_id(snapshot.id));
+        for (const auto& id : ids) print_line("deleted snapshot " + short_id(id));
         print_line("`bobbin-pack prune` gives its room back");
     }
     return exit_ok;
@@ -57,7 +55,10 @@ int prune(const Common& common, const PruneRequest& request) {
     Repository repository{common.store,
                           request.is_dry ? Repository::For::reading : Repository::For::writing,
                           common.wait};
-    auto snapshots = repository.snapshots();
+    auto [snapshots, damaged] = repository.snapshots();
+    // What they need is not known.
+    if (!damaged.empty())
+        throw Failure{exit_damaged, words_of_damaged(damaged.front()) + "; nothing was removed"};
     std::vector<Snapshot> kept, gone;
     if (request.has_rules()) {
         const auto stays =
@@ -72,7 +73,11 @@ int prune(const Common& common, const PruneRequest& request) {
     }
     // Asked first: where a snapshot that stays is damaged, none goes.
     const auto live = live_chunks(repository, kept);
-    if (!request.is_dry && !gone.empty()) repository.forget(gone);
+    if (!request.is_dry && !gone.empty()) {
+        std::vector<Uuid> ids;
+        for (const auto& snapshot : gone) ids.push_back(snapshot.id);
+        repository.forget(ids);
+    }
 
     pack::PruneOptions options;
     options.dead_percent = request.dead_percent;

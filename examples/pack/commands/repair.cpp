@@ -43,15 +43,35 @@ Bytes add_missing(Repository& repository, const Common& common, const Report& fo
     return Bytes{added->counts.bytes_stored};
 }
 
+/// What catalog and packs make of each other.
+void adopt(const Common& common, bool is_dry) {
+    const auto plan = Repository::adopt(common.store, is_dry, common.wait);
+    if (common.is_json && is_dry) print_json({{"would_adopt", plan.adopts}});
+    if (common.is_json) return;
+    for (const auto& step : plan.steps)
+        if (step.remedy != Remedy::none)
+            print_line(fmt::format("pack {}: {}: {}",
+                                   std::string_view{ObjectName{step.finding.object}},
+                                   name_of(step.finding.kind), name_of(step.remedy)));
+    print_line(!plan.adopts ? "the packs are the catalog's own: nothing is adopted"
+               : is_dry     ? "the packs would be adopted"
+                            : "the packs are adopted");
+}
+
 }  // namespace
 
 int repair(const Common& common, const RepairRequest& request) {
+    if (request.adopts) {
+        adopt(common, request.is_dry);
+        if (request.is_dry) return exit_ok;
+    }
     Repository repository{common.store,
                           request.is_dry ? Repository::For::reading : Repository::For::writing,
                           common.wait};
+    const auto snapshots = repository.snapshots();
     const auto found = verify_packs(repository, common, 100);
     if (request.is_dry) {
-        const auto affected = find_affected(repository, found);
+        const auto affected = find_affected(repository, snapshots, found);
         print_damage(common, found, affected);
         if (!common.is_json && found.is_sound() && affected.empty())
             print_line("there is nothing to repair");
@@ -64,7 +84,7 @@ int repair(const Common& common, const RepairRequest& request) {
         pack::repair(repository.packs(), found, [&] { return repository.exclude_readers(); });
     if (!repaired) throw repository.failure(repaired.error(), "repairing");
 
-    const auto affected = find_affected(repository, found);
+    const auto affected = find_affected(repository, snapshots, found);
     if (common.is_json) {
         auto lost = Json::array();
         for (const auto& [snapshot, problem] : affected)

@@ -1,5 +1,6 @@
 #include "commands/save_tree.hpp"
 #include "commands/tree.hpp"
+#include "store/keep.hpp"
 
 #include <bobbin/fs/posix_tree.hpp>
 #include <bobbin/pack/restore.hpp>
@@ -32,8 +33,7 @@ bool is_own_tree(Repository& repository, const std::string& target) {
     struct stat status {};
     std::error_code unread;
     return ::stat(target.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-           repository.knows_tree(status.st_dev, status.st_ino) &&
-           !std::filesystem::is_empty(target, unread);
+           repository.knows_tree(target) && !std::filesystem::is_empty(target, unread);
 }
 
 pack::RestoreOptions options_of(const RestoreRequest& request) {
@@ -65,7 +65,7 @@ void save_first(Repository& repository, const Common& common, const std::string&
     first.path = target;
     first.takes_ignored = true;
     first.message = "before restoring " + short_id(snapshot.id);
-    first.tags = {"before-restore"};
+    first.tags = {std::string{automatic_tag}};
     const auto saved = save_tree(repository, common, first);
     if (saved.unreadable != 0)
         throw Failure{exit_incomplete,
@@ -133,6 +133,21 @@ void recover_first(const Common& common, const std::string& target) {
         print_error("what it had replaced is kept in " + printable(recovered->kept));
 }
 
+/// So that the next restore there needs no --force. This one is done.
+void remember(std::optional<Repository>& repository, const Common& common,
+              const std::string& target) {
+    try {
+        if (repository->knows_tree(target)) return;
+        repository.reset();
+        Repository writing{common.store, Repository::For::writing, common.wait};
+        writing.remember_tree(target);
+    } catch (const Failure& failure) {
+        print_error(
+            "the restore is done, but the store could not note that " + printable(target) +
+            " is its own, so that the next restore there asks for --force: " + failure.what());
+    }
+}
+
 Failure restore_failure(Repository& repository, const Error& error, const std::string& target,
                         const pack::RestoreReport& report) {
     const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
@@ -161,6 +176,7 @@ int restore(const Common& common, const RestoreRequest& request) {
     repository.emplace(common.store, Repository::For::reading, common.wait);
     const auto snapshot = repository->snapshot(request.snapshot);
     const auto target = request.to.empty() ? snapshot.path : request.to;
+    (void)repository->view();  // what can't be read changes nothing
     auto options = options_of(request);
     if (!request.path.empty()) options.path = part_of(*repository, snapshot, request.path);
     options.keeps = paths_of_store(common.store, target);
@@ -177,9 +193,9 @@ int restore(const Common& common, const RestoreRequest& request) {
         repository.emplace(common.store, Repository::For::reading, common.wait);
     }
 
-    options.is_own = [&](const NodeStatus& status) {
+    options.is_own = [&](const NodeStatus&) {
         try {
-            return repository->knows_tree(status.device, status.inode);
+            return repository->knows_tree(target);
         } catch (const Failure&) {
             return false;
         }
@@ -216,11 +232,7 @@ int restore(const Common& common, const RestoreRequest& request) {
         if (unopened) throw Failure{*unopened};
         if (!done) throw restore_failure(*repository, done.error(), target, report);
     }
-    if (!request.is_dry && !repository->knows_tree(report.root.device, report.root.inode)) {
-        repository.reset();
-        Repository writing{common.store, Repository::For::writing, common.wait};
-        writing.remember_tree(report.root.device, report.root.inode);
-    }
+    if (!request.is_dry) remember(repository, common, target);
     const auto refused = report.owners_refused + report.modes_refused + report.times_refused +
                          report.attributes_refused + report.skipped;
     if (common.is_json)

@@ -137,12 +137,10 @@ std::string words_of(const pack::SaveProgress& progress, const Rate& rate) {
 
 TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequest& request) {
     const auto real = real_path(request.path);
-    const auto status = status_of(real);
-    if (!S_ISDIR(status.st_mode))
+    if (!S_ISDIR(status_of(real).st_mode))
         throw Failure{exit_usage,
                       printable(request.path) + " is no directory; save the one that it is in"};
     Snapshot snapshot;
-    snapshot.id = random_uuid();
     snapshot.time = SystemClock{}.realtime().time_since_epoch().count();
     snapshot.host = host_name();
     snapshot.path = real;
@@ -157,9 +155,19 @@ TreeSaved save_tree(Repository& repository, const Common& common, const SaveRequ
     snapshot.bytes = Bytes{counts.bytes};
     snapshot.added = Bytes{counts.bytes_stored};
     snapshot.problems = counts.problems;
+    const auto id = pack::SnapshotRows::id_of(snapshot);
+    if (!id) throw repository.failure(id.error(), "saving " + printable(real));
+    snapshot.id = *id;
     if (auto safe = repository.packs().commit({snapshot}); !safe)
         throw repository.failure(safe.error(), "saving " + printable(real));
-    repository.remember_tree(status.st_dev, status.st_ino);
+    try {
+        repository.remember_tree(real);
+    } catch (const Failure& failure) {
+        print_error("the snapshot is saved, but the store could not note where it came from, so "
+                    "that a restore there asks "
+                    "for --force: " +
+                    std::string{failure.what()});
+    }
     return {std::move(snapshot), counts.unchanged, work.unreadable};
 }
 

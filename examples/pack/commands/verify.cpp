@@ -33,8 +33,8 @@ Report verify_packs(Repository& repository, const Common& common, unsigned perce
     return std::move(*report);
 }
 
-std::vector<Affected> find_affected(Repository& repository, const Report& report) {
-    const auto snapshots = repository.snapshots();
+std::vector<Affected> find_affected(Repository& repository, const Snapshots& snapshots,
+                                    const Report& report) {
     auto source = repository.source();
     const pack::ChunkHealth<View, Sha256> health{repository.view(), report};
     const auto is_good = [&](const pack::Address& address) { return health(address); };
@@ -42,12 +42,14 @@ std::vector<Affected> find_affected(Repository& repository, const Report& report
     // What several snapshots share is looked at once, as long as all is well.
     pack::LiveChunks live;
     bool is_sound = true;
-    for (const auto& snapshot : snapshots)
+    for (const auto& snapshot : snapshots.whole)
         is_sound = is_sound && live.add(source, snapshot.root).has_value();
-    if (is_sound && live.all_of([&](const auto& address) { return !health(address); })) return {};
-
     std::vector<Affected> affected;
-    for (const auto& snapshot : snapshots) {
+    for (const auto& id : snapshots.damaged)
+        affected.push_back({{.id = id}, {{}, Error{Errc::digest_mismatch, Operation::read}}});
+    if (is_sound && live.all_of([&](const auto& address) { return !health(address); }))
+        return affected;
+    for (const auto& snapshot : snapshots.whole) {
         auto problems = pack::verify_tree(source, snapshot.root, is_good);
         if (!problems) throw repository.failure(problems.error(), "walking a snapshot");
         for (auto& problem : *problems) affected.push_back({snapshot, std::move(problem)});
@@ -105,8 +107,10 @@ void print_damage(const Common& common, const Report& report,
 
 int verify(const Common& common, unsigned percent) {
     Repository repository{common.store, Repository::For::reading, common.wait};
+    // Before the packs are listed: of one that is saved meanwhile they may not be there.
+    const auto snapshots = repository.snapshots();
     const auto report = verify_packs(repository, common, percent);
-    const auto affected = find_affected(repository, report);
+    const auto affected = find_affected(repository, snapshots, report);
     print_damage(common, report, affected);
     const bool is_well = report.is_sound() && affected.empty();
     Bytes all;

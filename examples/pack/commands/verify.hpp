@@ -18,7 +18,9 @@ struct Affected {
 Report verify_packs(Repository& repository, const Common& common, unsigned percent);
 
 /// Looks where all that snapshots need is stored.
-std::vector<Affected> find_affected(Repository& repository, const Report& report);
+/// @param snapshots as they were before the packs were listed
+std::vector<Affected> find_affected(Repository& repository, const Snapshots& snapshots,
+                                    const Report& report);
 
 /// What is wrong with packs, and what that means.
 void print_damage(const Common& common, const Report& report, const std::vector<Affected>& affected);

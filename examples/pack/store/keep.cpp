@@ -37,6 +37,10 @@ Period week_of(std::tm t) {
 
 }  // namespace
 
+bool is_automatic(const Snapshot& snapshot) {
+    return std::ranges::find(snapshot.tags, automatic_tag) != snapshot.tags.end();
+}
+
 std::vector<bool> choose_kept(const std::vector<Snapshot>& snapshots, const KeepRules& rules) {
     std::vector<bool> kept(snapshots.size());
     for (std::size_t n = 0; n < snapshots.size(); ++n)
@@ -45,12 +49,12 @@ std::vector<bool> choose_kept(const std::vector<Snapshot>& snapshots, const Keep
         });
 
     std::map<std::string, std::vector<std::size_t>> paths;
-    for (std::size_t n = snapshots.size(); n > 0; --n)
-        paths[snapshots[n - 1].host + '\0' + snapshots[n - 1].path].push_back(n - 1);
+    for (std::size_t n = snapshots.size(); n > 0; --n) {
+        const auto& s = snapshots[n - 1];
+        paths[(is_automatic(s) ? 'a' : 's') + s.host + '\0' + s.path].push_back(n - 1);
+    }
     using PeriodOf = std::function<Period(const Snapshot&)>;
-    int number = 0;
     const std::pair<unsigned, PeriodOf> periods[] = {
-        {rules.last, [&](const Snapshot&) { return Period{++number}; }},
         {rules.hourly,
          [](const Snapshot& s) {
              const auto t = local(s);
@@ -68,8 +72,14 @@ std::vector<bool> choose_kept(const std::vector<Snapshot>& snapshots, const Keep
              return Period{t.tm_year, t.tm_mon};
          }},
         {rules.yearly, [](const Snapshot& s) { return Period{local(s).tm_year}; }}};
+    const bool counts =
+        rules.last != 0 || std::ranges::any_of(periods, [](const auto& p) { return p.first != 0; });
     for (auto& [path, newest_first] : paths) {
-        // By time: a clock that was put back does not make an old save a new one.
+        // Whatever a clock that was wrong says of others, the last save stays.
+        const auto last =
+            std::min<std::size_t>(std::max(rules.last, counts ? 1U : 0U), newest_first.size());
+        for (std::size_t n = 0; n < last; ++n) kept[newest_first[n]] = true;
+        // Periods go by time: a clock that was put back does not make an old save a new one.
         std::ranges::stable_sort(newest_first, [&](std::size_t a, std::size_t b) {
             return snapshots[a].time > snapshots[b].time;
         });

@@ -1,6 +1,7 @@
 #include "store/repository.hpp"
 
 #include "cli/output.hpp"
+#include "store/keep.hpp"
 #include "store/unsynced.hpp"
 
 #include <bobbin/pack/repair.hpp>
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,7 +26,25 @@ namespace {
 
 constexpr auto tree_schema =
     schema_steps("trees", {"create table tree (device integer not null, inode integer not null,"
-                           " primary key (device, inode)) strict, without rowid"});
+                           " primary key (device, inode)) strict, without rowid",
+                           "alter table tree add column born integer not null default 0"});
+
+/// A directory, also where another disk has its device number, or its inode is used again.
+struct TreeIdentity {
+    std::int64_t device;
+    std::int64_t inode;
+    std::int64_t born;  ///< nanoseconds since 1970 UTC; 0: the file system does not say
+};
+std::optional<TreeIdentity> identity_of(const std::string& path) {
+    struct statx status {};
+    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &status) != 0)
+        return {};
+    const auto& born = status.stx_btime;
+    return TreeIdentity{
+        static_cast<std::int64_t>(makedev(status.stx_dev_major, status.stx_dev_minor)),
+        static_cast<std::int64_t>(status.stx_ino),
+        (status.stx_mask & STATX_BTIME) == 0 ? 0 : born.tv_sec * 1'000'000'000 + born.tv_nsec};
+}
 
 SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
     SqliteOptions options;
@@ -120,6 +140,12 @@ std::string hex(ByteView bytes) {
 
 std::string long_id(const Uuid& id) { return hex(id.bytes); }
 std::string short_id(const Uuid& id) { return long_id(id).substr(0, 8); }
+std::string words_of_damaged(const Uuid& id) {
+    return "snapshot " + short_id(id) +
+           ": what the catalog says of it is not what was saved; put an older copy of catalog.db "
+           "in "
+           "place and `bobbin-pack repair --adopt` it, or delete the snapshot";
+}
 
 struct Repository::Parts {
     std::optional<Descriptor> readers;  ///< the lock of those who read
@@ -161,6 +187,21 @@ void Repository::create(const std::string& path, std::chrono::milliseconds wait)
     if (!packs) throw catalog_failure(packs.error(), path, false);
     if (auto synced = place->sync(); !synced)
         throw Failure{exit_failed, describe(synced.error(), path)};
+}
+
+RepairPlan Repository::adopt(const std::string& path, bool is_dry, std::chrono::milliseconds wait) {
+    const auto catalog = path + "/catalog.db", packs = path + "/packs";
+    auto store = with_patience(
+        wait, [&] { return SqliteStore::open(catalog, options_of(false, is_dry, wait)); });
+    if (!store)
+        throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
+    auto place = Packs::Directory::open(packs, RootMode::existing);
+    if (!place) throw Failure{code_of(place.error()), describe(place.error(), packs)};
+    auto plan = with_patience(wait, [&] {
+        return bobbin::repair<Packs::Archive>(*place, *store, {.apply = !is_dry, .adopt = true});
+    });
+    if (!plan) throw Failure{code_of(plan.error()), describe(plan.error(), packs)};
+    return std::move(*plan);
 }
 
 Repository::Repository(const std::string& path, For what, std::chrono::milliseconds wait)
@@ -216,16 +257,20 @@ void Repository::settle_unsynced() {
     const auto unsynced = Unsynced::read(store());
     if (!unsynced) throw failure(unsynced.error());
     if (!*unsynced) return;
-    if ((*unsynced)->is_of_now()) {
-        const Descriptor packs{::open(packs_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-        if (packs.get() < 0 || ::syncfs(packs.get()) != 0)
-            throw failure(Error::system(errno, Operation::sync), "syncing what --no-sync has left");
-    } else {
+    // In doubt until all of it is over: of a sync that failed the next one knows nothing.
+    auto doubted =
+        parts_->committer->run([](SqliteTransaction& tx) { return Unsynced::doubt(tx); });
+    if (!doubted) throw failure(doubted.error());
+    const Descriptor packs{::open(packs_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (packs.get() < 0 || ::syncfs(packs.get()) != 0)
+        throw failure(Error::system(errno, Operation::sync), "syncing what --no-sync has left");
+    if (!(*unsynced)->is_of_now()) {
+        forget_pages(packs.get(), (*unsynced)->after);
         pack::VerifyOptions options;
         options.after = (*unsynced)->after;
         auto found = pack::verify_packs(view(), options);
         if (!found) throw failure(found.error(), "reading what --no-sync has left");
-        auto mended = pack::repair(packs(), *found, [&] { return exclude_readers(); });
+        auto mended = pack::repair(this->packs(), *found, [&] { return exclude_readers(); });
         if (!mended) throw failure(mended.error(), "mending what --no-sync has left");
         if (mended->lost != 0)
             print_error("a loss of power took " + std::to_string(mended->lost) +
@@ -237,6 +282,16 @@ void Repository::settle_unsynced() {
     auto cleared =
         parts_->committer->run([](SqliteTransaction& tx) { return Unsynced::clear(tx); });
     if (!cleared) throw failure(cleared.error());
+}
+
+/// So that the disk is read, and not what the kernel could not write.
+void Repository::forget_pages(int directory, ObjectId after) {
+    for (const auto& row : view().packs()) {
+        if (row.id <= after) continue;
+        const std::string name{std::string_view{ObjectName{row.id}}};
+        const Descriptor file{::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC)};
+        if (file.get() >= 0) (void)::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);
+    }
 }
 
 Repository::~Repository() {
@@ -255,18 +310,13 @@ const View& Repository::view() {
 Packs& Repository::packs() noexcept { return *parts_->packs; }
 SqliteStore& Repository::store() noexcept { return *parts_->store; }
 
-std::vector<Snapshot> Repository::snapshots() {
+Snapshots Repository::snapshots() {
     auto all = pack::SnapshotRows::list(store());
     if (!all) throw failure(all.error(), "reading the list of snapshots");
     return std::move(*all);
 }
 
-Snapshot Repository::snapshot(std::string_view reference) {
-    auto all = snapshots();
-    if (reference == "latest") {
-        if (all.empty()) throw Failure{exit_failed, "the store has no snapshot yet"};
-        return std::move(all.back());
-    }
+Uuid Repository::find_id(std::string_view reference) {
     // Compared as text, so that nothing in it can be a wildcard.
     const bool is_id = reference.size() >= 4 && std::ranges::all_of(reference, [](unsigned char c) {
                            return std::isxdigit(c) != 0;
@@ -279,47 +329,62 @@ Snapshot Repository::snapshot(std::string_view reference) {
     std::string wanted{reference};
     std::ranges::transform(wanted, wanted.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    std::optional<Snapshot> found;
-    for (auto& snapshot : all) {
-        if (!long_id(snapshot.id).starts_with(wanted)) continue;
-        if (found)
-            throw Failure{exit_usage,
-                          "more than one snapshot begins with '" + wanted + "'; give more digits"};
-        found = std::move(snapshot);
-    }
-    if (!found)
+    const auto all = snapshots();
+    auto ids = all.damaged;
+    for (const auto& snapshot : all.whole) ids.push_back(snapshot.id);
+    std::erase_if(ids, [&](const Uuid& id) { return !long_id(id).starts_with(wanted); });
+    if (ids.size() > 1)
+        throw Failure{exit_usage,
+                      "more than one snapshot begins with '" + wanted + "'; give more digits"};
+    if (ids.empty())
         throw Failure{exit_failed, "there is no snapshot '" + wanted +
                                        "'; `bobbin-pack list` prints those there are"};
+    return ids.front();
+}
+
+Snapshot Repository::snapshot(std::string_view reference) {
+    if (reference == "latest") {
+        auto all = snapshots().whole;
+        while (!all.empty() && is_automatic(all.back())) all.pop_back();
+        if (all.empty()) throw Failure{exit_failed, "the store has no snapshot yet"};
+        return std::move(all.back());
+    }
+    const auto id = find_id(reference);
+    auto all = snapshots().whole;
+    const auto found = std::ranges::find(all, id, &Snapshot::id);
+    if (found == all.end()) throw Failure{exit_damaged, words_of_damaged(id)};
     return std::move(*found);
 }
 
-void Repository::forget(const std::vector<Snapshot>& snapshots) {
+void Repository::forget(const std::vector<Uuid>& ids) {
     auto done = parts_->committer->run([&](SqliteTransaction& tx) -> Result<void> {
-        for (const auto& snapshot : snapshots)
-            if (auto removed = pack::SnapshotRows::remove(tx, snapshot.id); !removed)
-                return removed;
+        for (const auto& id : ids)
+            if (auto removed = pack::SnapshotRows::remove(tx, id); !removed) return removed;
         return {};
     });
     if (!done) throw failure(done.error(), "deleting snapshots");
 }
 
-void Repository::remember_tree(std::uint64_t device, std::uint64_t inode) {
-    if (knows_tree(device, inode)) return;
+void Repository::remember_tree(const std::string& path) {
+    const auto tree = identity_of(path);
+    if (!tree || knows_tree(path)) return;
     auto done = parts_->committer->run([&](SqliteTransaction& tx) {
-        return tx.run("insert into tree (device, inode) values (?1, ?2) on conflict do nothing",
-                      static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
+        return tx.run("insert or replace into tree (device, inode, born) values (?1, ?2, ?3)",
+                      tree->device, tree->inode, tree->born);
     });
     if (!done) throw failure(done.error(), "remembering the tree");
 }
 
-bool Repository::knows_tree(std::uint64_t device, std::uint64_t inode) {
+bool Repository::knows_tree(const std::string& path) {
+    const auto tree = identity_of(path);
+    if (!tree) return false;
     auto reader = store().reader();
     if (!reader) throw failure(reader.error());
-    auto statement = reader->statement("select 1 from tree where device = ?1 and inode = ?2");
+    auto statement =
+        reader->statement("select 1 from tree where device = ?1 and inode = ?2 and born = ?3");
     if (!statement) throw failure(statement.error());
-    auto bound =
-        statement->bind(static_cast<std::int64_t>(device), static_cast<std::int64_t>(inode));
-    if (!bound) throw failure(bound.error());
+    if (auto bound = statement->bind(tree->device, tree->inode, tree->born); !bound)
+        throw failure(bound.error());
     auto row = statement->step();
     if (!row) throw failure(row.error());
     return *row;
@@ -345,7 +410,11 @@ Failure Repository::failure(const Error& error, const std::string& doing,
     auto advice = std::string{};
     if (error.kind() == ErrorKind::no_space)
         advice = "; nothing of it was saved: make room, and do it again";
-    if (code_of(error) == exit_damaged) advice = "; `bobbin-pack verify` tells what is damaged";
+    if (error.is(Errc::directory_missing_identity) || error.is(Errc::directory_mismatch) ||
+        error.is(Errc::identity_malformed))
+        advice = ": `bobbin-pack repair --adopt` does that";
+    else if (code_of(error) == exit_damaged)
+        advice = "; `bobbin-pack verify` tells what is damaged";
     return Failure{code_of(error), (doing.empty() ? "" : doing + ": ") + text + advice};
 }
 

@@ -9,6 +9,7 @@
 #include <bobbin/digest/sha256.hpp>
 #include <bobbin/pack/pack_store.hpp>
 #include <bobbin/pack/snapshot.hpp>
+#include <bobbin/repair.hpp>
 #include <bobbin/store/sqlite.hpp>
 
 #include <chrono>
@@ -29,6 +30,7 @@ using Packs =
 using View = Packs::View;
 using Source = Packs::Source;
 using bobbin::pack::Snapshot;
+using bobbin::pack::Snapshots;
 
 /// What ends the program, with the exit code that goes with it.
 struct Failure : std::runtime_error {
@@ -45,6 +47,11 @@ public:
     /// Makes an empty store.
     static void create(const std::string& path, std::chrono::milliseconds wait);
 
+    /// Brings catalog and packs together again of which one was restored from an older copy, or the
+    /// identity is lost. No pack is removed.
+    static bobbin::RepairPlan adopt(const std::string& path, bool is_dry,
+                                    std::chrono::milliseconds wait);
+
     enum class For : std::uint8_t { reading, writing };
     /// @param wait for others, before that is a failure
     Repository(const std::string& path, For what, std::chrono::milliseconds wait);
@@ -58,14 +65,17 @@ public:
     Packs& packs() noexcept;  ///< only of one that is open for writing
     bobbin::SqliteStore& store() noexcept;
 
-    std::vector<Snapshot> snapshots();
-    /// By `latest` or the beginning of its id, at least 4 digits.
+    Snapshots snapshots();
+    /// By `latest`, the last that was not taken by a restore, or the beginning of its id, at least 4
+    /// digits.
     Snapshot snapshot(std::string_view reference);
-    void forget(const std::vector<Snapshot>& snapshots);
+    /// By the beginning of it; also of one that is damaged.
+    bobbin::Uuid find_id(std::string_view reference);
+    void forget(const std::vector<bobbin::Uuid>& ids);
 
     /// A tree that a snapshot was taken from or restored to may be overwritten by a restore.
-    void remember_tree(std::uint64_t device, std::uint64_t inode);
-    bool knows_tree(std::uint64_t device, std::uint64_t inode);
+    void remember_tree(const std::string& path);
+    bool knows_tree(const std::string& path);
 
     /// Keeps readers away until it is destroyed.
     class Exclusion {
@@ -92,6 +102,7 @@ public:
 private:
     void note_unsynced();
     void settle_unsynced();
+    void forget_pages(int directory, bobbin::ObjectId after);
 
     struct Parts;
     std::string path_;
@@ -104,6 +115,8 @@ std::string hex(bobbin::ByteView bytes);
 /// `1a2b3c4d`
 std::string short_id(const bobbin::Uuid& id);
 std::string long_id(const bobbin::Uuid& id);
+/// Of a snapshot whose row is damaged.
+std::string words_of_damaged(const bobbin::Uuid& id);
 
 /// Without links and dots, as far as it is there. Throws Failure.
 std::filesystem::path canonical(const std::string& path);

@@ -39,6 +39,9 @@ Result<void> Unsynced::note(SqliteTransaction& tx, ObjectId after) {
         static_cast<std::int64_t>(after.value), boot_id());
 }
 
+Result<void> Unsynced::doubt(SqliteTransaction& tx) {
+    return tx.run("update unsynced set boot = ''");
+}
 Result<void> Unsynced::clear(SqliteTransaction& tx) { return tx.run("delete from unsynced"); }
 
 bool Unsynced::is_of_now() const { return !boot.empty() && boot == boot_id(); }

@@ -18,12 +18,14 @@ struct Unsynced {
                      " after integer not null, boot text not null) strict"});
 
     bobbin::ObjectId after;  ///< all packs with higher numbers
-    std::string boot;        ///< when the machine was started
+    std::string boot;        ///< when the machine was started; empty: nobody knows any more
 
     /// Empty: all packs are on the disk.
     static bobbin::Result<std::optional<Unsynced>> read(bobbin::SqliteStore& store);
     /// Keeps an older note.
     static bobbin::Result<void> note(bobbin::SqliteTransaction& tx, bobbin::ObjectId after);
+    /// From now on they have to be read before they are believed.
+    static bobbin::Result<void> doubt(bobbin::SqliteTransaction& tx);
     static bobbin::Result<void> clear(bobbin::SqliteTransaction& tx);
 
     /// Whether the kernel that has them still runs.

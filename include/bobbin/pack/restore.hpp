@@ -29,7 +29,7 @@ namespace bobbin::pack {
 /// @param report filled in where it fails as well
 /// @errors `target_foreign`: there is a tree that is not the caller's own; `directory_in_use`:
 ///   another restore runs there; `EXDEV`: another file system is mounted within; `ENOENT`: the
-///   snapshot has not the path asked for; `ESTALE`: somebody changed the tree meanwhile; those of
+///   snapshot has not the path asked for; `ESTALE`: somebody changed the tree meanwhile;
 ///   `path_protected`: it would change what `keeps` names; those of the source (`chunk_missing`,
 ///   corruption) and of the file system; `tree_malformed`,
 ///   `format_unknown`; `not_supported`: deeper than 4096 directories; `out_of_memory`

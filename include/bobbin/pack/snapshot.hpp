@@ -1,10 +1,13 @@
 #ifndef BOBBIN_PACK_SNAPSHOT_HPP
 #define BOBBIN_PACK_SNAPSHOT_HPP
 
+#include <bobbin/digest/sha256.hpp>
+#include <bobbin/pack/detail/fields.hpp>
 #include <bobbin/pack/pack_index.hpp>
 #include <bobbin/pack/tree.hpp>
 #include <bobbin/store/sqlite.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,7 +19,7 @@ namespace bobbin::pack {
 
 /// A saved tree, and what is known of the save. Texts are bytes as they were given.
 struct Snapshot {
-    Uuid id;
+    Uuid id{};  ///< given by the store: `SnapshotRows::id_of` all that follows `number`
     std::int64_t number = 0;  ///< in the order of saving; given by the store
     std::int64_t time = 0;    ///< when the save began: nanoseconds since 1970 UTC
     std::string host{};
@@ -30,6 +33,12 @@ struct Snapshot {
     Bytes added{};               ///< that the store did not have
     std::uint64_t problems = 0;  ///< files that could not be read, or changed meanwhile
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+/// All of a store, in the order of saving.
+struct Snapshots {
+    std::vector<Snapshot> whole;
+    std::vector<Uuid> damaged;  ///< whose rows are not what was saved under these ids
 };
 
 /// The snapshots of a store: a table of its own, written in the transaction that commits the last
@@ -62,43 +71,48 @@ public:
         return {};
     }
 
+    /// The first 16 bytes of a SHA-256 of all that the snapshot says (docs/formats.md, “Snapshot”): who
+    /// keeps an id knows that it still stands for the same tree.
+    /// @errors `tree_malformed`: of the root; `out_of_memory`
+    static Result<Uuid> id_of(const Snapshot& s) noexcept {
+        return bobbin::detail::without_throwing(Operation::encode, [&]() -> Result<Uuid> {
+            auto root = encode_root(s.root);
+            if (!root) return root.error();
+            return id_of(s, *root);
+        });
+    }
+
     /// Done once more, it changes nothing.
     Result<void> record(Transaction& tx, const Facts& facts) {
         if (!facts.snapshot) return {};
         const auto& s = *facts.snapshot;
         auto root = encode_root(s.root);
         if (!root) return root.error();
-        std::string tags;
-        for (const auto& tag : s.tags) tags += tag + '\n';
         return tx.run("insert into snapshot (id, time_ns, host, path, message, tags, root, files,"
                       " directories, bytes, added, problems)"
                       " values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
                       " on conflict (id) do nothing",
-                      s.id, s.time, s.host, s.path, s.message, tags, ByteView{*root}, s.files,
-                      s.directories, s.bytes, s.added, s.problems);
+                      id_of(s, *root), s.time, s.host, s.path, s.message, lines(s.tags),
+                      ByteView{*root}, s.files, s.directories, s.bytes, s.added, s.problems);
     }
 
-    /// All of them, in the order of saving.
-    /// @errors of the store; `store_invariant`, `tree_malformed`: a row that no save has made
-    static Result<std::vector<Snapshot>> list(SqliteReader& from) {
-        return bobbin::detail::without_throwing(
-            Operation::query, [&]() -> Result<std::vector<Snapshot>> {
-                auto statement = from.statement(
-                    "select number, id, time_ns, host, path, message, tags, root, files,"
-                    " directories, bytes, added, problems from snapshot order by number");
-                if (!statement) return statement.error();
-                std::vector<Snapshot> all;
-                for (;;) {
-                    auto more = statement->step();
-                    if (!more) return more.error();
-                    if (!*more) return all;
-                    auto snapshot = read(*statement);
-                    if (!snapshot) return snapshot.error();
-                    all.push_back(std::move(*snapshot));
-                }
-            });
+    /// @errors of the store
+    static Result<Snapshots> list(SqliteReader& from) {
+        return bobbin::detail::without_throwing(Operation::query, [&]() -> Result<Snapshots> {
+            auto statement = from.statement(
+                "select number, id, time_ns, host, path, message, tags, root, files,"
+                " directories, bytes, added, problems from snapshot order by number");
+            if (!statement) return statement.error();
+            Snapshots all;
+            for (;;) {
+                auto more = statement->step();
+                if (!more) return more.error();
+                if (!*more) return all;
+                if (auto read = take(*statement, all); !read) return read.error();
+            }
+        });
     }
-    static Result<std::vector<Snapshot>> list(SqliteStore& store) {
+    static Result<Snapshots> list(SqliteStore& store) {
         auto reader = store.reader();
         if (!reader) return reader.error();
         return list(*reader);
@@ -132,15 +146,34 @@ private:
         return root;
     }
 
-    static Result<Snapshot> read(const SqliteStatement& statement) {
+    static std::string lines(const std::vector<std::string>& tags) {
+        std::string all;
+        for (const auto& tag : tags) all += tag + '\n';
+        return all;
+    }
+
+    static Uuid id_of(const Snapshot& s, ByteView root) {
+        std::vector<std::byte> bytes;
+        detail::put_text(bytes, "bobbin snapshot 1");
+        detail::put_varint(bytes, detail::zigzag(s.time));
+        for (const auto& text : {s.host, s.path, s.message, lines(s.tags)})
+            detail::put_text(bytes, text);
+        for (const auto count : {s.files, s.directories, s.bytes.value, s.added.value, s.problems})
+            detail::put_varint(bytes, count);
+        detail::put_bytes(bytes, root);
+        const auto digest = digest_of<Sha256>(bytes);
+        Uuid id;
+        std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
+        return id;
+    }
+
+    static Result<void> take(const SqliteStatement& statement, Snapshots& to) {
         auto row = statement.row<std::int64_t, Uuid, std::int64_t, std::string_view,
                                  std::string_view, std::string_view, std::string_view, ByteView,
                                  std::uint64_t, std::uint64_t, Bytes, Bytes, std::uint64_t>();
         if (!row) return row.error();
         const auto& [number, id, time, host, path, message, tags, root, files, directories, bytes,
                      added, problems] = *row;
-        auto entry = decode_root(root);
-        if (!entry) return entry.error();
         Snapshot s{id,
                    number,
                    time,
@@ -148,19 +181,26 @@ private:
                    std::string{path},
                    std::string{message},
                    {},
-                   std::move(*entry),
+                   {},
                    files,
                    directories,
                    bytes,
                    added,
                    problems};
         for (auto left = tags; !left.empty();) {
-            const auto end = left.find('\n');
-            if (end == left.npos) return Error{Errc::store_invariant, Operation::query};
+            const auto end = std::min(left.find('\n'), left.size());
             s.tags.emplace_back(left.substr(0, end));
-            left.remove_prefix(end + 1);
+            left.remove_prefix(std::min(end + 1, left.size()));
         }
-        return s;
+        auto entry = decode_root(root);
+        if (!entry && entry.error().is(Errc::out_of_memory)) return entry.error();
+        if (!entry || id_of(s, root) != id) {
+            to.damaged.push_back(id);
+            return {};
+        }
+        s.root = std::move(*entry);
+        to.whole.push_back(std::move(s));
+        return {};
     }
 };
 

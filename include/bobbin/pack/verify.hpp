@@ -22,7 +22,7 @@ namespace bobbin::pack {
 struct VerifyOptions {
     unsigned percent = 100;  ///< of the packs whose bytes are read, at least one; indexes all are
     std::uint64_t seed = 0;  ///< which these are
-    ObjectId after{};        ///< bytes of packs with higher numbers only
+    ObjectId after{};        ///< packs with higher numbers only
     /// Called now and then with what has been read of what there is, bytes.
     std::function<void(Bytes /*read*/, Bytes /*all*/)> progress{};
 };
@@ -78,10 +78,12 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
     return bobbin::detail::without_throwing(Operation::verify, [&]() -> Result<VerifyReport<D>> {
         VerifyReport<D> report;
         Bytes all;
-        for (const auto& row : view.packs()) all += row.size;
+        for (const auto& row : view.packs())
+            if (row.id > options.after) all += row.size;
         const auto chosen = detail::choose_packs(view.packs(), options);
         Bytes done;
         for (const auto& row : view.packs()) {
+            if (row.id <= options.after) continue;
             ++report.packs;
             auto pack = view.open(row.id);
             if (!pack) {
