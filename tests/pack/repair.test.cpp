@@ -225,6 +225,48 @@ BOOST_AUTO_TEST_CASE(what_is_missing_damaged_or_unreadable_are_three_answers) {
     BOOST_TEST((!damaged && damaged.error().kind() == ErrorKind::corrupt));
 }
 
+// Nobody knows what it holds, so nothing is missing.
+BOOST_AUTO_TEST_CASE(what_a_pack_may_hold_that_is_refused_is_not_missing) {
+    const auto stored = digest_of<Sha256>(chunk_bytes(0)),
+               other = digest_of<Sha256>(chunk_bytes(77));
+    for (const bool is_index : {false, true}) {
+        Bench bench;
+        bench.life->save(1, {0, 2});
+        bench.life->save(2, {2, 4});
+        const auto id = bench.packs().front();
+        auto& packs = *bench.life->packs;
+        BOOST_TEST(packs.source().read(other).error().is(Errc::chunk_missing));
+        if (is_index) {
+            const auto place = bench.ground.open_root(pack_place, RootMode::existing);
+            BOOST_REQUIRE(bench.ground.remove(*place, "bobbin-pack-cache").has_value());
+            (void)bench.ground.close(*place);
+            bench.life->data.refuse(id, 0, bench.size(id));
+        } else {
+            bench.life->data.plan().add({{testing::Call::open}, 1, true, EACCES});
+        }
+        BOOST_REQUIRE(packs.remove({}).has_value());
+        const int number = is_index ? EIO : EACCES;
+        BOOST_REQUIRE(packs.view().problems().size() == (is_index ? 1U : 2U));
+        auto source = packs.source();
+        const pack::ChunkHealth health{packs.view(), bench.verify()};
+        for (const auto& key : {stored, other}) {
+            BOOST_TEST(!source.locate(key));
+            const auto read = source.read(key);
+            BOOST_TEST((!read && read.error().is_errno(number)));
+            BOOST_TEST((!read && read.error().subject == Subject{id}));
+            BOOST_TEST((health(key) && health(key)->is_errno(number)));
+        }
+        if (is_index) {
+            BOOST_TEST(source.read(digest_of<Sha256>(chunk_bytes(2))).has_value());
+            continue;
+        }
+        bench.life->data.plan().clear();
+        BOOST_REQUIRE(packs.remove({}).has_value());
+        BOOST_TEST(packs.source().read(stored).has_value());
+        BOOST_TEST(packs.source().read(other).error().is(Errc::chunk_missing));
+    }
+}
+
 // One sector that the disk refuses costs the record that it is in.
 BOOST_AUTO_TEST_CASE(what_the_disk_refuses_is_lost_and_all_else_is_saved) {
     for (std::uint64_t n = 0; n < 3; ++n) {
@@ -395,6 +437,9 @@ BOOST_AUTO_TEST_CASE(a_pack_whose_file_is_gone_is_told_and_forgotten) {
     (void)bench.ground.close(*place);
     bench.reopen();
     BOOST_TEST(bench.life->packs->view().problems().size() == 1U);
+    auto source = bench.life->packs->source();
+    const auto read = source.read(digest_of<Sha256>(chunk_bytes(0)));
+    BOOST_TEST((!read && read.error().is(Errc::chunk_missing)));
     const auto repaired = bench.repair();
     BOOST_TEST((repaired.lost == 3 && repaired.removed == std::vector{id}));
     BOOST_TEST(bench.packs().empty());

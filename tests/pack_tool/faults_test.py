@@ -144,7 +144,10 @@ class Faults(harness.StoreCase):
         packs = self.packs()
         dead = self.bad_disk("/packs/0", 0, 1 << 60)
         self.pack("verify", code=4, env=dead)
-        self.assertIn("is left as it is", self.pack("repair", code=4, env=dead).decode())
+        told = self.pack("repair", code=4, env=dead).decode()
+        self.assertIn("is left as it is", told)
+        self.assertIn("NOT READ: snapshot", told)
+        self.assertNotIn("LOST", told)
         self.assertEqual(self.packs(), packs)
         self.pack("verify")
 

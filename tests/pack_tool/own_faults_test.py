@@ -497,5 +497,30 @@ os._exit(0)
         os.close(handle)
         self.assertEqual(waits.wait(60), 0)
 
+    def test_a_pack_that_may_not_be_read_is_not_damaged(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root runs programs as another user")
+        self.write("a", os.urandom(100_000))
+        first = self.save()
+        self.write("b", os.urandom(100_000))
+        self.save()
+        self.place.chmod(0o755)
+        for path in [self.store, *self.store.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        other = {"preexec_fn": lambda: os.setuid(65534)}
+        if self.run_program("list", **other).returncode != 0:
+            self.skipTest("the program can't be run by another user")
+        self.pack("cat", first, "a", **other)
+        pack = self.packs()[0]
+        pack.chmod(0)
+        for words in [("cat", first, "a"), ("export", first), ("restore", first, "--to", self.place / "out", "--dry-run"),
+                      ("verify",), ("prune", "--dry-run")]:
+            told = self.pack(*words, code=1, **other).decode(errors="replace") + self.errors
+            self.assertIn("Permission denied", told)
+            self.assertIn(pack.name, told)
+            self.assertNotIn("no pack has this chunk", told)
+        pack.chmod(0o644)
+        self.pack("verify", **other)
+
 
 harness.main()

@@ -18,12 +18,18 @@ pack::LiveChunks live_chunks(Repository& repository, const std::vector<Snapshot>
     pack::LiveChunks live;
     auto source = repository.source();
     for (const auto& snapshot : snapshots)
-        if (auto added = live.add(source, snapshot.root); !added)
+        if (auto added = live.add(source, snapshot.root); !added) {
+            if (added.error().domain == Domain::system) {
+                const auto why =
+                    repository.failure(added.error(), "reading snapshot " + short_id(snapshot.id));
+                throw Failure{why.code, why.what() + std::string{"; nothing was removed"}};
+            }
             throw Failure{
                 exit_damaged,
                 fmt::format("snapshot {} can't be read: {}; what it needs is not known, so nothing "
                             "was removed: `bobbin-pack repair` it, or delete it",
                             short_id(snapshot.id), describe(added.error()))};
+        }
     return live;
 }
 
@@ -113,7 +119,9 @@ int prune(const Common& common, const PruneRequest& request) {
             print_error(fmt::format("pack {} is left as it is: {}",
                                     std::string_view{ObjectName{pack}}, describe(error)));
     }
-    return report->problems.empty() ? exit_ok : exit_damaged;
+    if (report->problems.empty()) return exit_ok;
+    return std::ranges::all_of(report->problems, &pack::PackProblem::is_refused) ? exit_failed
+                                                                                 : exit_damaged;
 }
 
 }  // namespace packs

@@ -107,7 +107,9 @@ int repair(const Common& common, const RepairRequest& request) {
         if (!request.from.empty())
             print_line(fmt::format("{} added from {}", readable(added), printable(request.from)));
         for (const auto& [snapshot, problem] : affected)
-            print_line(fmt::format("LOST: snapshot {}: {}", short_id(snapshot.id),
+            print_line(fmt::format("{}: snapshot {}: {}",
+                                   problem.error.domain == Domain::system ? "NOT READ" : "LOST",
+                                   short_id(snapshot.id),
                                    problem.path.empty() ? "its root" : printable(problem.path)));
         print_line(affected.empty()
                        ? "all snapshots are whole"

@@ -164,7 +164,8 @@ Failure restore_failure(Repository& repository, const Error& error, const std::s
                                                "restore, of whatever, finishes or undoes it"
                                              : "; the tree is as it was";
     if (!report.kept.empty()) state += ", but for what is kept in " + printable(report.kept);
-    if (error.domain == Domain::system) return Failure{exit_failed, describe(error, where) + state};
+    if (error.domain == Domain::system && error.subject == Subject{})
+        return Failure{exit_failed, describe(error, where) + state};
     const auto failure = repository.failure(error, "restoring " + where);
     return Failure{failure.code, failure.what() + state};
 }

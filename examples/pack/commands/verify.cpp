@@ -4,7 +4,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <map>
 
 namespace packs {
@@ -83,7 +85,7 @@ void print_damage(const Common& common, const Report& report,
     for (const auto& [pack, error] : report.packs_damaged)
         print_line(fmt::format("pack {}: {}", name(pack), describe(error)));
     for (const auto& [pack, error] : report.unreadable)
-        print_line(fmt::format("pack {}: the disk refuses to read it: {}", name(pack), describe(error)));
+        print_line(fmt::format("pack {}: the system refuses to read it: {}", name(pack), describe(error)));
     struct Counts {
         std::uint64_t damaged = 0;
         std::uint64_t refused = 0;
@@ -115,17 +117,21 @@ int verify(const Common& common, unsigned percent) {
     const bool is_well = report.is_sound() && affected.empty();
     Bytes all;
     for (const auto& row : repository.view().packs()) all += row.size;
+    // What may not be read, but for a disk that fails, may be whole.
+    const bool is_damaged = !report.packs_damaged.empty() || !report.chunks_damaged.empty() ||
+                            !std::ranges::all_of(affected, [](const Affected& of) {
+                                const auto& error = of.problem.error;
+                                return error.domain == Domain::system && !error.is_errno(EIO);
+                            });
     if (!common.is_json && !common.is_quiet)
         print_line(fmt::format("{} packs, {} of them read ({} of {}, {} chunks): {}", report.packs,
                                report.packs_read, readable(report.read), readable(all), report.chunks,
                                is_well           ? report.packs_read == report.packs ? "all is well"
                                                                                      : "what was read is well"
+                               : !is_damaged      ? "no damage is found, but not all packs could be read"
                                : affected.empty() ? "damaged, but no snapshot needs what is; `bobbin-pack repair` mends it"
                                                   : "DAMAGED; `bobbin-pack repair` saves what can be saved"));
-    if (is_well) return exit_ok;
-    return report.packs_damaged.empty() && report.chunks_damaged.empty() && affected.empty()
-               ? exit_failed
-               : exit_damaged;
+    return is_well ? exit_ok : is_damaged ? exit_damaged : exit_failed;
 }
 
 }  // namespace packs

@@ -85,6 +85,13 @@ bool is_draft_of_catalog(const std::string& name) {
     return std::ranges::find(drafts, name) != std::end(drafts);
 }
 
+/// Of a pack, by its path.
+std::string describe_pack(Error error, const std::string& store) {
+    const ObjectName name{ObjectId{error.subject.value}};
+    error.subject = {};
+    return describe(error, store + "/packs/" + name.c_str());
+}
+
 /// An open file, closed at the end; its locks go with it.
 class Descriptor {
 public:
@@ -404,10 +411,14 @@ Result<Repository::Exclusion> Repository::exclude_readers() {
 Failure Repository::failure(const Error& error, const std::string& doing,
                             const std::string& where) {
     if (error.kind() == ErrorKind::locked) return in_use(path_, doing);
+    const bool is_of_pack = error.subject.type == Subject::Type::object;
     const auto text = parts_ && parts_->store && error.domain == Domain::sqlite
                           ? parts_->store->describe(error)
-                          : describe(error, where.empty() ? path_ : where);
+                      : is_of_pack ? describe_pack(error, path_)
+                                   : describe(error, where.empty() ? path_ : where);
     auto advice = std::string{};
+    if (is_of_pack && error.is_errno(EACCES))
+        advice = "; what is in this pack is not known: let this user read it";
     if (error.kind() == ErrorKind::no_space)
         advice = "; nothing of it was saved: make room, and do it again";
     if (error.is(Errc::directory_missing_identity) || error.is(Errc::directory_mismatch) ||

@@ -38,7 +38,7 @@ concept ChunkSink = requires(S& s, const Address& address, std::span<const NewCh
 /// | `S::Location` | totally ordered | small, and in the order of the disk |
 /// | `s.locate(address)` | `std::optional<Location>` | of one copy; none: it is not there |
 /// | `s.read(location)` | `Result<ByteView>` | the whole chunk, checked, until the next call |
-/// | `s.read(address)` | `Result<ByteView>` | likewise, from another copy where one is damaged; `chunk_missing` where there is none |
+/// | `s.read(address)` | `Result<ByteView>` | likewise, from another copy where one is damaged; `chunk_missing` where there is none, and never where it may be in what could not be read |
 ///
 /// External sync: one for each thread. Model: `PackStore::Reader`.
 template <class S>

@@ -30,7 +30,7 @@ public:
 
     explicit PackSource(const View& view) noexcept : view_{&view} {}
 
-    /// Any one of its copies. Empty: there is none.
+    /// Any one of its copies. Empty: none is found; reading it tells why.
     /// @allocates the index of its pack
     std::optional<Location> locate(const Key& key) noexcept {
         const auto found = view_->chunks().find(key);
@@ -56,15 +56,16 @@ public:
     }
 
     /// As above; a copy that can't be read is passed over for the next, and told by `problems`.
-    /// @errors `chunk_missing`: there is no copy; what the last copy answers
+    /// @errors `PackView::not_found`: there is no copy; what the last copy answers
     Result<ByteView> read(const Key& key) noexcept {
-        Result<ByteView> answer = Error{Errc::chunk_missing, Operation::read};
+        std::optional<Result<ByteView>> answer;
         view_->chunks().find_copy(key, [&](const PackedChunk& copy) {
             answer = read(Location{copy.pack, 0, 0, key});
-            if (!answer) note({copy.pack, answer.error()});
-            return answer.has_value();
+            if (!*answer) note({copy.pack, answer->error()});
+            return answer->has_value();
         });
-        return answer;
+        if (!answer) return view_->not_found();
+        return *answer;
     }
 
     /// Gives the bytes of a chunk to `sink`, which answers a Result<void>; all were checked before.

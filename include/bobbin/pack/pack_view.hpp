@@ -10,6 +10,7 @@
 #include <bobbin/reader.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <compare>
 #include <memory>
 #include <optional>
@@ -40,6 +41,12 @@ auto cache_of(const Directory& directory, const Uuid& store) {
 struct PackProblem {
     ObjectId pack;
     Error error;
+
+    /// Whether the system refuses it, so that what it holds is not known; else it is gone or damaged.
+    bool is_refused() const noexcept {
+        return error.domain != Domain::bobbin && error.kind() != ErrorKind::corrupt &&
+               !error.is_errno(ENOENT);
+    }
 };
 
 /// The packs of a store, as it listed them when they were loaded, and one look-up over all of their
@@ -78,7 +85,7 @@ public:
         , cache_{detail::cache_of<Directory, D>(reader_.directory(), store.uuid())} {}
 
     /// Lists the packs anew, and reads the indexes of those that the cache does not know. One that is
-    /// missing or can't be read is a problem, and no error: its chunks count as missing, and what is
+    /// missing or can't be read is a problem, and no error: its chunks are not found, and what is
     /// saved next stores them again.
     /// @errors of the store; `out_of_memory`
     Result<void> load() noexcept {
@@ -95,7 +102,7 @@ public:
                     if (const auto found = find_file(row); found)
                         there.push_back(cached(row));
                     else
-                        problems.push_back({row.id, found.error()});
+                        problems.push_back({row.id, found.error().about(row.id)});
                     rows.push_back(std::move(row));
                 }
             }
@@ -105,7 +112,7 @@ public:
                 auto pack = open(missing.id);
                 if (!pack && pack.error().is(Errc::out_of_memory)) return pack.error();
                 if (!pack) {
-                    problems.push_back({missing.id, pack.error()});
+                    problems.push_back({missing.id, pack.error().about(missing.id)});
                     continue;
                 }
                 if (auto added = loaded->set.add(missing.id, pack->index()); !added) return added;
@@ -155,6 +162,13 @@ public:
     /// All packs, usable or not, in the order of their numbers.
     std::span<const ObjectRow> packs() const noexcept { return rows_; }
     std::span<const PackProblem> problems() const noexcept { return problems_; }
+    /// What to answer of a chunk that is not found: `chunk_missing`, or the error of a pack that the
+    /// system refuses, which may hold it.
+    Error not_found() const noexcept {
+        const auto refused = std::ranges::find_if(problems_, &PackProblem::is_refused);
+        if (refused != problems_.end()) return refused->error;
+        return Error{Errc::chunk_missing, Operation::read};
+    }
 
 private:
     using Directory = typename C::Directory;

@@ -6,7 +6,6 @@
 #include <bobbin/pack/tree_reader.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -88,10 +87,9 @@ Result<VerifyReport<D>> verify_packs(const PackView<C, D, Known>& view,
             auto pack = view.open(row.id);
             if (!pack) {
                 if (pack.error().is(Errc::out_of_memory)) return pack.error();
-                const auto& error = pack.error();
-                const bool is_damaged = error.kind() == ErrorKind::corrupt ||
-                                        error.is_errno(ENOENT) || error.domain == Domain::bobbin;
-                (is_damaged ? report.packs_damaged : report.unreadable).push_back({row.id, error});
+                const PackProblem problem{row.id, pack.error()};
+                (problem.is_refused() ? report.unreadable : report.packs_damaged)
+                    .push_back(problem);
             } else if (std::ranges::binary_search(chosen, row.id)) {
                 ++report.packs_read;
                 report.chunks += pack->chunks();
@@ -239,11 +237,14 @@ public:
 
     /// Why a chunk can't be served from any pack, if so.
     std::optional<Error> operator()(const Key<D>& key) const {
-        std::optional<Error> why = Error{Errc::chunk_missing, Operation::read};
+        std::optional<Error> why;
+        bool is_found = false;
         view_.chunks().find_copy(key, [&](const PackedChunk& copy) {
+            is_found = true;
             why = of_copy(key, copy.pack);
             return !why;
         });
+        if (!is_found) return view_.not_found();
         return why;
     }
 
