@@ -522,5 +522,65 @@ os._exit(0)
         pack.chmod(0o644)
         self.pack("verify", **other)
 
+    def lose(self, content):
+        """Bends the stored bytes of a file that nothing can shrink."""
+        [(pack, at)] = [(p, p.read_bytes().find(content[:100])) for p in self.packs() if content[:100] in p.read_bytes()]
+        whole = pack.read_bytes()
+        pack.write_bytes(whole[:at] + b"damage" + whole[at + 6:])
+
+    def test_what_is_lost_stops_nothing_when_asked_to(self):
+        for name in "ab":
+            self.write(name, os.urandom(200_000))
+            self.save()
+        content = os.urandom(200_000)
+        self.write("dir/lost", content)
+        os.link(self.tree / "dir/lost", self.tree / "other")
+        self.write("dir/kept", "kept")
+        snapshot = self.save()
+        self.lose(content)
+        out, tar = self.place / "out", self.place / "out.tar"
+        for words in ("restore", "--to", out), ("export", "--to", tar):
+            self.pack(words[0], snapshot, *words[1:], "--skip-lost", code=4)
+            self.assertIn("`bobbin-pack repair` first", self.errors)
+        self.pack("repair", code=4)
+        for words in ("restore", "--to", out), ("export", "--to", tar):
+            self.pack(words[0], snapshot, *words[1:], code=4)
+            self.assertIn("--skip-lost", self.errors)
+            self.assertIn("ing other: ", self.errors)
+        self.assertFalse(out.exists() or tar.exists())
+
+        told = self.pack("restore", snapshot, "--to", out, "--skip-lost", "--dry-run", code=4).decode()
+        self.assertEqual([line.split()[1] for line in told.splitlines() if line.startswith("lost ")], ["other", "dir/lost"])
+        self.assertEqual(self.json("restore", snapshot, "--to", out, "--skip-lost", code=4)["lost"], ["other", "dir/lost"])
+        self.assertIn("lost dir/lost\n", self.errors)
+        there = {str(p.relative_to(out)) for p in out.rglob("*")}
+        self.assertEqual(there, {"a", "b", "dir", "dir/kept"})
+        self.assertEqual((out / "a").read_bytes(), (self.tree / "a").read_bytes())
+        self.assertEqual(self.json("export", snapshot, "--to", tar, "--skip-lost", code=4)["lost"], ["other", "dir/lost"])
+        listed = subprocess.run(["tar", "-tf", tar], capture_output=True, text=True, check=True).stdout.split()
+        self.assertEqual({name.removeprefix("./").rstrip("/") for name in listed} - {""}, there)
+
+        # What only the target has of it stays.
+        (self.tree / "dir/lost").write_text("mine")
+        (self.tree / "a").unlink()
+        self.pack("restore", snapshot, "--skip-lost", "--delete", code=4)
+        self.assertEqual((self.tree / "dir/lost").read_text(), "mine")
+        self.assertEqual((self.tree / "a").read_bytes(), (out / "a").read_bytes())
+
+    def test_what_repair_may_bring_back_is_not_left_out_as_lost(self):
+        self.write("a", os.urandom(100_000))
+        snapshot = self.save()
+        self.write("b", os.urandom(100_000))
+        self.save()
+        pack = self.packs()[0]
+        whole = pack.read_bytes()
+        pack.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        (self.store / "packs" / "bobbin-pack-cache").unlink()
+        for words in ("restore", "--to", self.place / "out"), ("export", "--to", self.place / "out.tar"):
+            self.pack(words[0], snapshot, *words[1:], "--skip-lost", code=4)
+            self.assertIn("`bobbin-pack repair` first", self.errors)
+        self.pack("repair")
+        self.pack("restore", snapshot, "--to", self.place / "out", "--skip-lost")
+
 
 harness.main()

@@ -144,9 +144,10 @@ private:
         add_snapshot(diffs, snapshot_);
         diffs.add_option("to", second_, "the later one")->required()->type_name("ID|latest");
         auto& exports = add("export", "write a snapshot as a tar archive",
-                            [this] { return export_tar(common_, snapshot_, path_, file_); });
+                            [this] { return export_tar(common_, snapshot_, path_, file_, skips_lost_); });
         add_snapshot(exports, snapshot_);
         exports.add_option("--path", path_, "only this part of it")->type_name("PATH");
+        exports.add_flag("--skip-lost", skips_lost_, "leave out what the store has lost, and tell it");
         exports.add_option("--to", file_, "the file, which must not exist; standard output, if not given")
             ->type_name("FILE");
         add("stats", "count what the store holds", [this] { return stats(common_); });
@@ -162,6 +163,7 @@ private:
         command.add_flag("--delete", restore_.deletes, "remove what the snapshot has not");
         command.add_flag("--force", restore_.is_forced, "also into a tree that this store does not know");
         command.add_flag("--compare", restore_.compares, "read also files whose size and time are right");
+        command.add_flag("--skip-lost", restore_.skips_lost, "leave what the store has lost as it is, and tell it");
         command.add_flag_callback("--no-save", [this] { restore_.saves_first = false; }, "don't save what is there first");
         command.add_flag("--no-sync", restore_.no_sync, "don't wait for the disk");
         command.add_option("--threads", restore_.threads, "1 to 32; as many as the processor runs, if not given")
@@ -235,6 +237,7 @@ private:
     std::string snapshot_, second_, path_, tag_, file_;
     std::vector<std::string> snapshots_;
     bool is_recursive_ = false;
+    bool skips_lost_ = false;
     unsigned percent_ = 100;
 };
 

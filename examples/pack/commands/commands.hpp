@@ -35,7 +35,7 @@ int ls(const Common& common, const std::string& snapshot, const std::string& pat
 int cat(const Common& common, const std::string& snapshot, const std::string& path);
 int diff(const Common& common, const std::string& from, const std::string& to);
 int export_tar(const Common& common, const std::string& snapshot, const std::string& path,
-               const std::string& file);
+               const std::string& file, bool skips_lost);
 
 struct RestoreRequest {
     std::string snapshot;
@@ -45,6 +45,7 @@ struct RestoreRequest {
     bool deletes = false;
     bool is_forced = false;
     bool compares = false;
+    bool skips_lost = false;
     bool saves_first = true;
     bool no_sync = false;
     unsigned threads = 0;

@@ -49,7 +49,12 @@ void set_modified(::archive_entry* to, FileTime time) {
 /// by all that is in it: tar sets its time when something else comes.
 class Tar {
 public:
-    Tar(Source& source, int fd) : source_{source}, fd_{fd}, archive_{::archive_write_new()} {
+    /// @param checking to look for what is lost, which is left out then
+    Tar(Source& source, std::optional<Source> checking, int fd)
+        : source_{source}
+        , checking_{std::move(checking)}
+        , fd_{fd}
+        , archive_{::archive_write_new()} {
         if (!archive_ || ::archive_write_set_format_pax(archive_.get()) != ARCHIVE_OK ||
             // By one of its two names for each attribute; GNU tar warns of the other.
             ::archive_write_set_format_option(archive_.get(), "pax", "xattrheader", "SCHILY") !=
@@ -68,6 +73,18 @@ public:
     Result<std::optional<std::uint64_t>> visit(std::string_view path,
                                                const pack::TreeEntry& entry) {
         Named named{std::string{path} + entry.name, entry};
+        if (checking_) {
+            const auto lost = pack::is_lost(*checking_, entry.content);
+            if (!lost) {
+                failed_path_ = ' ' + named.path;
+                return lost.error();
+            }
+            if (*lost) {
+                print_error("lost " + printable(named.path));
+                lost_.push_back(json_text(named.path));
+                return std::optional<std::uint64_t>{};
+            }
+        }
         if (entry.kind == pack::EntryKind::directory)
             directories_.emplace(++last_directory_, std::move(named));
         else
@@ -82,9 +99,15 @@ public:
 
     Result<void> write_pending() {
         for (const auto& [path, entry] : std::exchange(pending_, {}))
-            if (auto done = write(path, entry); !done) return done;
+            if (auto done = write(path, entry); !done) {
+                failed_path_ = ' ' + path;
+                return done;
+            }
         return {};
     }
+    /// With a blank before it, where it is known.
+    const std::string& failed_path() const noexcept { return failed_path_; }
+    const Json& lost() const noexcept { return lost_; }
 
     Result<void> close() {
         if (::archive_write_close(archive_.get()) != ARCHIVE_OK) return refused();
@@ -124,6 +147,7 @@ private:
     }
 
     Source& source_;
+    std::optional<Source> checking_;
     int fd_;
     bool is_closed_ = false;
     std::optional<Error> refusal_;
@@ -132,6 +156,8 @@ private:
     std::vector<Named> pending_;
     std::map<std::uint64_t, Named> directories_;  ///< not yet entered, by their numbers
     std::uint64_t last_directory_ = 0;
+    std::string failed_path_;
+    Json lost_ = Json::array();
     std::map<std::uint64_t, std::string> links_;  ///< the first name of each
 };
 
@@ -178,9 +204,10 @@ Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
 }  // namespace
 
 int export_tar(const Common& common, const std::string& reference, const std::string& path,
-               const std::string& file) {
+               const std::string& file, bool skips_lost) {
     Repository repository{common.store, Repository::For::reading, common.wait};
     const auto snapshot = repository.snapshot(reference);
+    if (skips_lost) refuse_damaged_packs(repository);
     auto source = repository.source();
     const auto entry = entry_at(repository, source, snapshot, path);
     const bool to_stdout = file.empty() || file == "-";
@@ -193,7 +220,7 @@ int export_tar(const Common& common, const std::string& reference, const std::st
         throw Failure{exit_failed,
                       describe(Error::system(errno, Operation::create), printable(file))};
     Unfinished unfinished{to_stdout ? nullptr : file.c_str()};
-    Tar tar{source, fd};
+    Tar tar{source, skips_lost ? std::optional{repository.source()} : std::nullopt, fd};
     auto done = Result<void>{};
     if (entry.kind == pack::EntryKind::directory) {
         done = pack::walk_tree(source, entry.content, tar);
@@ -201,18 +228,26 @@ int export_tar(const Common& common, const std::string& reference, const std::st
         // Last, as tar does not know that all others are in it.
         if (done) done = tar.write(".", entry);
     } else {
-        done = tar.write(entry.name, entry);
+        if (auto visited = tar.visit("", entry); !visited) done = visited.error();
+        if (done) done = tar.write_pending();
     }
     if (done) done = tar.close();
     if (tar.refusal())
         throw Failure{exit_failed,
                       describe(*tar.refusal(), to_stdout ? "standard output" : printable(file))};
-    if (!done) throw repository.failure(done.error(), "exporting");
+    if (!done) {
+        const auto why =
+            repository.failure(done.error(), "exporting" + printable(tar.failed_path()));
+        throw Failure{why.code, why.what() + advice_on_lost(done.error(), skips_lost)};
+    }
     if (!to_stdout && ::close(fd) != 0)
         throw Failure{exit_failed,
                       describe(Error::system(errno, Operation::close), printable(file))};
     unfinished.path = nullptr;
-    return exit_ok;
+    if (common.is_json && skips_lost && !to_stdout) print_json({{"lost", tar.lost()}});
+    if (tar.lost().empty()) return exit_ok;
+    print_lost(tar.lost().size());
+    return exit_damaged;
 }
 
 }  // namespace packs

@@ -24,6 +24,7 @@ std::string_view word_of(pack::RestoreAction action) {
         case pack::RestoreAction::metadata: return "metadata";
         case pack::RestoreAction::replace: return "replace";
         case pack::RestoreAction::remove: return "remove";
+        case pack::RestoreAction::lost: return "lost";
     }
     return "unknown";
 }
@@ -42,6 +43,7 @@ pack::RestoreOptions options_of(const RestoreRequest& request) {
     options.delete_extra = request.deletes;
     options.force = request.is_forced;
     options.compare_content = request.compares;
+    options.skip_lost = request.skips_lost;
     options.sync = !request.no_sync;
     options.threads = request.threads;
     return options;
@@ -149,7 +151,7 @@ void remember(std::optional<Repository>& repository, const Common& common,
 }
 
 Failure restore_failure(Repository& repository, const Error& error, const std::string& target,
-                        const pack::RestoreReport& report) {
+                        const pack::RestoreReport& report, bool skips_lost) {
     const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
     if (error.is(Errc::directory_in_use))
         return Failure{exit_locked, "another restore runs in " + printable(target)};
@@ -167,7 +169,7 @@ Failure restore_failure(Repository& repository, const Error& error, const std::s
     if (error.domain == Domain::system && error.subject == Subject{})
         return Failure{exit_failed, describe(error, where) + state};
     const auto failure = repository.failure(error, "restoring " + where);
-    return Failure{failure.code, failure.what() + state};
+    return Failure{failure.code, failure.what() + state + advice_on_lost(error, skips_lost)};
 }
 
 }  // namespace
@@ -181,6 +183,7 @@ int restore(const Common& common, const RestoreRequest& request) {
     auto options = options_of(request);
     if (!request.path.empty()) options.path = part_of(*repository, snapshot, request.path);
     options.keeps = paths_of_store(common.store, target);
+    if (request.skips_lost) refuse_damaged_packs(*repository);
 
     // A restore is for as long as it takes, and others may save meanwhile: only what comes first and
     // last writes to the store.
@@ -201,14 +204,18 @@ int restore(const Common& common, const RestoreRequest& request) {
             return false;
         }
     };
-    if (request.is_dry)
-        options.tell = [&](std::string_view path, pack::RestoreAction action) {
-            if (path.empty()) path = ".";
-            if (common.is_json)
-                print_json({{"action", word_of(action)}, {"path", json_text(path)}});
-            else
-                print_line(fmt::format("{:9} {}", word_of(action), printable(path)));
-        };
+    auto lost = Json::array();
+    options.tell = [&](std::string_view path, pack::RestoreAction action) {
+        if (path.empty()) path = ".";
+        if (action == pack::RestoreAction::lost) lost.push_back(json_text(path));
+        if (!request.is_dry) {
+            if (action == pack::RestoreAction::lost) print_error("lost " + printable(path));
+        } else if (common.is_json) {
+            print_json({{"action", word_of(action)}, {"path", json_text(path)}});
+        } else {
+            print_line(fmt::format("{:9} {}", word_of(action), printable(path)));
+        }
+    };
     pack::RestoreProgress progress;
     options.progress = &progress;
     pack::RestoreReport report;
@@ -220,18 +227,11 @@ int restore(const Common& common, const RestoreRequest& request) {
                                    readable(Bytes{progress.bytes.load()}), readable(snapshot.bytes),
                                    rate.of(progress.bytes.load(), snapshot.bytes.value));
             }};
-        std::optional<Failure> unopened;
-        const auto open = [&]() -> Result<Source> {
-            try {
-                return repository->source();
-            } catch (const Failure& failure) {
-                unopened = failure;
-                return Error{Errc::stop_requested, Operation::open};
-            }
-        };
-        auto done = pack::restore(PosixTreeFs{}, open, snapshot.root, target, options, report);
-        if (unopened) throw Failure{*unopened};
-        if (!done) throw restore_failure(*repository, done.error(), target, report);
+        auto done = pack::restore(
+            PosixTreeFs{}, [&]() -> Result<Source> { return repository->source(); }, snapshot.root,
+            target, options, report);
+        if (!done)
+            throw restore_failure(*repository, done.error(), target, report, request.skips_lost);
     }
     if (!request.is_dry) remember(repository, common, target);
     const auto refused = report.owners_refused + report.modes_refused + report.times_refused +
@@ -245,6 +245,7 @@ int restore(const Common& common, const RestoreRequest& request) {
                     {"metadata", report.metadata},
                     {"replaced", report.replaced},
                     {"removed", report.removed},
+                    {"lost", std::move(lost)},
                     {"unchanged", report.unchanged},
                     {"bytes", report.bytes},
                     {"owners_refused", report.owners_refused},
@@ -266,7 +267,8 @@ int restore(const Common& common, const RestoreRequest& request) {
             "the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
             report.owners_refused, report.modes_refused, report.times_refused,
             report.attributes_refused, report.skipped));
-    if (report.kept.empty()) return exit_ok;
+    if (report.lost != 0) print_lost(report.lost);
+    if (report.kept.empty()) return report.lost == 0 ? exit_ok : exit_damaged;
     print_error("what it has replaced could not be removed, and lies in " + printable(report.kept));
     return exit_failed;
 }

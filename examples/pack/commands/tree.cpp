@@ -1,8 +1,17 @@
 #include "commands/tree.hpp"
 
+#include <fmt/core.h>
+
 namespace packs {
 
 using namespace bobbin;
+
+namespace {
+
+constexpr const char* advice_to_repair =
+    "; `bobbin-pack repair` first: not all that is damaged may be lost";
+
+}  // namespace
 
 std::string path_inside(const Snapshot& snapshot, const std::string& path) {
     if (path.starts_with('/'))
@@ -35,6 +44,28 @@ pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot&
         throw Failure{exit_failed, printable(inside) + " of snapshot " + short_id(snapshot.id) +
                                        " is no directory: give it without the '/' at its end"};
     return std::move(**found);
+}
+
+void refuse_damaged_packs(Repository& repository) {
+    for (const auto& problem : repository.view().problems()) {
+        if (problem.is_refused()) continue;
+        const auto why = repository.failure(problem.error.about(problem.pack));
+        throw Failure{exit_damaged, why.what() + std::string{advice_to_repair}};
+    }
+}
+
+std::string advice_on_lost(const Error& error, bool skips_lost) {
+    if (error.is(Errc::chunk_missing))
+        return skips_lost ? "; all that was asked for is lost"
+                          : "; what is lost stops it, and --skip-lost takes all the rest";
+    if (error.kind() == ErrorKind::corrupt && skips_lost) return advice_to_repair;
+    return {};
+}
+
+void print_lost(std::uint64_t count) {
+    print_error(fmt::format("left out {} that the store has lost; `bobbin-pack repair --from` a "
+                            "directory that has them brings them back",
+                            count));
 }
 
 std::string mode_text(const pack::TreeEntry& entry) {

@@ -15,6 +15,13 @@ std::string path_inside(const Snapshot& snapshot, const std::string& path);
 bobbin::pack::TreeEntry entry_at(Repository& repository, Source& source, const Snapshot& snapshot,
                                  const std::string& path);
 
+/// Before what is lost is left out: what a damaged pack holds is not lost yet. Throws Failure.
+void refuse_damaged_packs(Repository& repository);
+/// What to do about what keeps a tree from being read whole.
+std::string advice_on_lost(const bobbin::Error& error, bool skips_lost);
+/// Of how many names that were left out.
+void print_lost(std::uint64_t count);
+
 /// `-rw-r--r--`
 std::string mode_text(const bobbin::pack::TreeEntry& entry);
 std::string_view kind_text(bobbin::pack::EntryKind kind);

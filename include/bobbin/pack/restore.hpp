@@ -30,8 +30,8 @@ namespace bobbin::pack {
 /// @errors `target_foreign`: there is a tree that is not the caller's own; `directory_in_use`:
 ///   another restore runs there; `EXDEV`: another file system is mounted within; `ENOENT`: the
 ///   snapshot has not the path asked for; `ESTALE`: somebody changed the tree meanwhile;
-///   `path_protected`: it would change what `keeps` names; those of the source (`chunk_missing`,
-///   corruption) and of the file system; `tree_malformed`,
+///   `path_protected`: it would change what `keeps` names; those of the source (`chunk_missing`, with
+///   `skip_lost` only of what all of it is in; corruption) and of the file system; `tree_malformed`,
 ///   `format_unknown`; `not_supported`: deeper than 4096 directories; `out_of_memory`
 /// @allocates for each directory, each file with several names and each name that changes, and up
 ///   to 32 MiB for files not made yet; nothing that depends on the size of a file

@@ -17,6 +17,7 @@ enum class RestoreAction : std::uint8_t {
     metadata,  ///< only mode, owner, time or attributes differ
     replace,   ///< what has the name is of another kind; all that is in it goes
     remove,    ///< the snapshot has it not
+    lost,      ///< the source has lost its content, or a part of it: it is left as it is
 };
 
 struct RestoreOptions {
@@ -25,8 +26,11 @@ struct RestoreOptions {
     bool delete_extra = false;     ///< removes what the snapshot has not
     bool force = false;            ///< also into a tree that is not its own
     bool compare_content = false;  ///< reads files whose size and time are right
-    bool sync = true;              ///< without, a power cut may leave files without their bytes
-    unsigned threads = 0;          ///< 0: as many as there are processors, up to 8
+    /// Leaves what the source has lost as it is in the target, with all in a directory that is lost,
+    /// and restores the rest. Without, the first of them fails the restore.
+    bool skip_lost = false;
+    bool sync = true;      ///< without, a power cut may leave files without their bytes
+    unsigned threads = 0;  ///< 0: as many as there are processors, up to 8
     /// Whether a directory that is not empty is the snapshot's own: the caller has kept device and
     /// inode of where it was saved from or restored to. Without, none is.
     std::function<bool(const NodeStatus&)> is_own{};
@@ -34,7 +38,8 @@ struct RestoreOptions {
     /// change or replace one fails before it changes anything. To be true of all that is below them
     /// and of each directory above them.
     std::function<bool(std::string_view path)> keeps{};
-    /// Called for each path that changes, before any does, by the calling thread.
+    /// Called for each path that changes, before any does, and for each that is lost, by the calling
+    /// thread.
     std::function<void(std::string_view path, RestoreAction)> tell{};
     RestoreProgress* progress = nullptr;
 };
@@ -60,6 +65,7 @@ struct RestoreReport {
     std::uint64_t metadata = 0;
     std::uint64_t replaced = 0;
     std::uint64_t removed = 0;
+    std::uint64_t lost = 0;
     std::uint64_t unchanged = 0;
     std::uint64_t files = 0;  ///< written
     std::uint64_t bytes = 0;

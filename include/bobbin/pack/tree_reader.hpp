@@ -121,6 +121,26 @@ Result<std::optional<TreeEntry>> find_entry(S& source, const Content& directory,
         });
 }
 
+/// Whether a part of a content is nowhere: a chunk, or a list of them. Nothing but lists is read.
+/// @errors of the source, but for `chunk_missing`: where a list is damaged, or it is not known what
+///   is there; `tree_malformed`, `format_unknown`; `out_of_memory`
+template <ChunkSource S>
+Result<bool> is_lost(S& source, const Content& content) noexcept {
+    return bobbin::detail::without_throwing(Operation::read, [&]() -> Result<bool> {
+        const auto walked = for_each_chunk(
+            content, [&](const Address& address) { return detail::read_list(source, address); },
+            [&](const Extent& extent) -> Result<void> {
+                if (extent.is_hole || source.locate(extent.address)) return {};
+                const auto why = source.read(extent.address);
+                if (!why) return why.error();
+                return {};
+            });
+        if (walked) return false;
+        if (walked.error().is(Errc::chunk_missing)) return true;
+        return walked.error();
+    });
+}
+
 /// What is done with the entries of a tree.
 ///
 /// | expression | result | meaning |

@@ -73,6 +73,14 @@ public:
         if (auto extra = take_extra(path, entry.name); !extra) return extra.error();
         context_.path = path;
         context_.path += entry.name;
+        if (context_.options.skip_lost && !is_way) {
+            auto lost = is_lost(sources_.front(), entry.content);
+            if (!lost) return context_.failed(lost.error());
+            if (*lost) {
+                context_.count(RestoreAction::lost);
+                return Number{};
+            }
+        }
         const bool is_kept = context_.options.keeps && context_.options.keeps(context_.path);
         if (level.is_new) {
             if (is_kept) return context_.failed(Error{Errc::path_protected, Operation::write});
