@@ -441,6 +441,52 @@ BOOST_AUTO_TEST_CASE(a_part_is_restored_alone) {
     BOOST_TEST(!exists(place / "real/side"));
 }
 
+BOOST_AUTO_TEST_CASE(no_name_changes_where_another_file_system_is_mounted) {
+    struct Mounted : PosixTreeFs {
+        Result<NodeStatus> node_at(FileHandle dir, const char* name) noexcept {
+            auto node = PosixTreeFs::node_at(dir, name);
+            if (node && name == std::string_view{"m"}) ++node->device;
+            return node;
+        }
+    };
+    const TemporaryDirectory place;
+    make_directories(place / "a/m");
+    put(place / "a/f", "f");
+    put(place / "a/m/x", "x");
+    Saved saved{place / "a"};
+    must(saved.restore(place / "b", Mounted{}));
+    // What is as it should be, or differs in its metadata alone, needs no new name.
+    BOOST_REQUIRE(::chmod((place / "b/m/x").c_str(), 0600) == 0);
+    must(saved.restore(place / "b", Mounted{}));
+    BOOST_TEST(saved.report.metadata == 1u);
+    saved.options.delete_extra = true;
+    for (const char* const change : {"missing", "extra", "other", "link"}) {
+        std::filesystem::remove_all(place / "b");
+        must(saved.restore(place / "b", Mounted{}));
+        std::filesystem::remove(place / "b/f");
+        if (change == std::string_view{"extra"}) {
+            put(place / "b/m/y", "y");
+        } else {
+            std::filesystem::remove(place / "b/m/x");
+            if (change == std::string_view{"other"}) put(place / "b/m/x", "another");
+        }
+        auto linked = saved;
+        if (change == std::string_view{"link"}) {
+            std::filesystem::create_hard_link(place / "a/m/x", place / "a/m/z");
+            linked = Saved{place / "a"};
+            linked.options = saved.options;
+        }
+        for (const bool is_dry : {true, false}) {
+            linked.options.dry_run = is_dry;
+            const auto failed = linked.restore(place / "b", Mounted{});
+            BOOST_TEST((!failed && failed.error().is_errno(EXDEV)));
+            BOOST_TEST(linked.report.failed_path ==
+                       (change == std::string_view{"extra"} ? "m/y" : "m/x"));
+            BOOST_TEST(!exists(place / "b/f"));
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(other_names_of_a_file_are_not_written) {
     const TemporaryDirectory place;
     make_directories(place / "a");

@@ -3,6 +3,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -581,6 +582,33 @@ os._exit(0)
             self.assertIn("`bobbin-pack repair` first", self.errors)
         self.pack("repair")
         self.pack("restore", snapshot, "--to", self.place / "out", "--skip-lost")
+
+    def test_where_another_file_system_is_mounted_no_name_changes(self):
+        empty = self.save()
+        self.write("a", "a")
+        self.write("m/x", "x", 0o640)
+        self.write("m/sub/y", "y")
+        snapshot = self.save()
+        mounted = self.tree / "m"
+        done = subprocess.run(["mount", "-t", "tmpfs", "none", mounted], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.skipTest(f"mount: {done.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", mounted], check=True)
+        (self.tree / "a").unlink()
+        for words in ("--dry-run",), ("--no-save",):
+            self.pack("restore", snapshot, *words, code=1)
+            self.assertIn("m/sub: no name changes there, as another file system", self.errors)
+            self.assertFalse((self.tree / "a").exists())
+        [command] = re.findall("`bobbin-pack (export [^`]*)`", self.errors)
+        subprocess.run(f"{harness.PROGRAM} --store {self.store} {command}", shell=True, check=True)
+        self.assertEqual((mounted / "x").stat().st_mode & 0o777, 0o640)
+        self.assertEqual((mounted / "sub/y").read_text(), "y")
+        # Now nothing differs there but what has no name to change.
+        self.pack("restore", snapshot, "--no-save")
+        self.assertEqual((self.tree / "a").read_text(), "a")
+
+        self.pack("restore", empty, "--delete", "--no-save", code=1)
+        self.assertIn("m/: this would go, and another file system is mounted there", self.errors)
 
 
 harness.main()

@@ -8,6 +8,8 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 
@@ -150,8 +152,35 @@ void remember(std::optional<Repository>& repository, const Common& common,
     }
 }
 
+/// The directory on the way to `path` where another file system is mounted. Empty: there is none.
+std::string mount_point(const std::string& target, const std::string& path) {
+    struct stat top {};
+    struct stat there {};
+    if (::stat(target.c_str(), &top) != 0) return {};
+    for (std::size_t end = 0; end < path.size(); ++end) {
+        end = std::min(path.find('/', end), path.size());
+        auto part = path.substr(0, end);
+        if (::lstat((target + '/' + part).c_str(), &there) != 0) break;
+        if (there.st_dev != top.st_dev) return part;
+    }
+    return {};
+}
+
+/// Why nothing changes there, and what to do.
+std::string text_of_mount(const std::string& mounted, const Error& error, const std::string& target,
+                          const RestoreRequest& request) {
+    if (error.operation == Operation::remove)
+        return ": this would go, and another file system is mounted there: unmount it";
+    return fmt::format(
+        ": no name changes there, as another file system than that of {} is mounted: "
+        "unmount it, or write {} by itself over what is there, by `bobbin-pack "
+        "export {} --path {} | tar --xattrs -xpf - -C {}`",
+        printable(target), printable(mounted), printable(request.snapshot), printable(mounted),
+        printable(target + '/' + mounted));
+}
+
 Failure restore_failure(Repository& repository, const Error& error, const std::string& target,
-                        const pack::RestoreReport& report, bool skips_lost) {
+                        const pack::RestoreReport& report, const RestoreRequest& request) {
     const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
     if (error.is(Errc::directory_in_use))
         return Failure{exit_locked, "another restore runs in " + printable(target)};
@@ -166,10 +195,15 @@ Failure restore_failure(Repository& repository, const Error& error, const std::s
                                                "restore, of whatever, finishes or undoes it"
                                              : "; the tree is as it was";
     if (!report.kept.empty()) state += ", but for what is kept in " + printable(report.kept);
+    if (error.is_errno(EXDEV))
+        if (const auto mounted = mount_point(target, report.failed_path); !mounted.empty())
+            return Failure{exit_failed,
+                           where + text_of_mount(mounted, error, target, request) + state};
     if (error.domain == Domain::system && error.subject == Subject{})
         return Failure{exit_failed, describe(error, where) + state};
     const auto failure = repository.failure(error, "restoring " + where);
-    return Failure{failure.code, failure.what() + state + advice_on_lost(error, skips_lost)};
+    return Failure{failure.code,
+                   failure.what() + state + advice_on_lost(error, request.skips_lost)};
 }
 
 }  // namespace
@@ -230,8 +264,7 @@ int restore(const Common& common, const RestoreRequest& request) {
         auto done = pack::restore(
             PosixTreeFs{}, [&]() -> Result<Source> { return repository->source(); }, snapshot.root,
             target, options, report);
-        if (!done)
-            throw restore_failure(*repository, done.error(), target, report, request.skips_lost);
+        if (!done) throw restore_failure(*repository, done.error(), target, report, request);
     }
     if (!request.is_dry) remember(repository, common, target);
     const auto refused = report.owners_refused + report.modes_refused + report.times_refused +

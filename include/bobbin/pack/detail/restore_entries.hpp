@@ -141,8 +141,9 @@ public:
     /// Something new at a name in a directory that stays.
     Result<Number> add_new(DirectoryNumber dir, RestoreStep step,
                            const std::optional<NodeStatus>& before, TreeEntry& entry) {
+        if (auto right = check_place(dir); !right) return context_.failed(right.error());
         if (context_.options.dry_run) return make(0, {}, entry);
-        auto added = add_step(dir, step, entry.name, before);
+        auto added = changes_.add_step(dir, step, entry.name, before);
         if (!added) return context_.failed(added.error());
         return make(changes_.staged(), changes_.name_of(*added), entry, *added);
     }
@@ -152,8 +153,9 @@ public:
         context_.count(RestoreAction::remove, path);
         if (there.kind == NodeKind::directory)
             if (auto told = tell_contents(dir, name, path); !told) return told;
+        if (auto right = check_place(dir); !right) return context_.failed(right.error(), path);
         if (context_.options.dry_run) return {};
-        auto added = add_step(dir, RestoreStep::remove, name, there);
+        auto added = changes_.add_step(dir, RestoreStep::remove, name, there);
         if (!added) return context_.failed(added.error(), path);
         return {};
     }
@@ -218,10 +220,10 @@ private:
         return compare_(**opened, name.c_str(), there, entry);
     }
 
-    Result<std::size_t> add_step(DirectoryNumber dir, RestoreStep step, const std::string& name,
-                                 const std::optional<NodeStatus>& before) {
+    /// Whether names may change in a directory: what is staged does not get to another file system.
+    Result<void> check_place(DirectoryNumber dir) const {
         if (foreign_.contains(dir)) return Error::system(EXDEV, Operation::rename);
-        return changes_.add_step(dir, step, name, before);
+        return {};
     }
 
     // ---- what is new
@@ -300,10 +302,12 @@ private:
                 if (is_other && member.there->kind == NodeKind::directory)
                     if (auto told = tell_contents(member.dir, member.name, context_.path); !told)
                         return told;
+                if (auto right = check_place(member.dir); !right)
+                    return context_.failed(right.error());
                 if (context_.options.dry_run) continue;
-                auto added =
-                    add_step(member.dir, member.there ? RestoreStep::replace : RestoreStep::create,
-                             member.name, member.there);
+                auto added = changes_.add_step(
+                    member.dir, member.there ? RestoreStep::replace : RestoreStep::create,
+                    member.name, member.there);
                 if (!added) return context_.failed(added.error());
                 at = {changes_.staged(), changes_.name_of(*added)};
             }
