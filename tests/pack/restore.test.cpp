@@ -361,10 +361,62 @@ BOOST_AUTO_TEST_CASE(what_the_snapshot_lacks_stays_unasked) {
     BOOST_TEST(get(place / "b/d/f") == "f");
     BOOST_TEST(get(place / "b/d/e/mine") == "mine");
     saved.options.delete_extra = true;
-    saved.options.keeps = [](std::string_view path) { return path == "d/e"; };
+    saved.options.keeps = [](std::string_view path) {
+        return path == "d/e" ? Keep::all : Keep::nothing;
+    };
     must(saved.restore(place / "b"));
     BOOST_TEST(get(place / "b/d/e/mine") == "mine");
     BOOST_TEST(!exists(place / "b/mine"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_whole_keeps_its_mode) {
+    const TemporaryDirectory place;
+    make_directories(place / "a/above/kept/in");
+    for (const auto* name : {"a/above", "a/above/kept", "a/above/kept/in"})
+        BOOST_REQUIRE(::chmod((place / name).c_str(), 0777) == 0);
+    Saved saved{place / "a"};
+    make_directories(place / "b/above/kept/in");
+    for (const auto* name : {"b/above", "b/above/kept", "b/above/kept/in"})
+        BOOST_REQUIRE(::chmod((place / name).c_str(), 0700) == 0);
+    saved.options.keeps = [](std::string_view path) {
+        return path.starts_with("above/kept") ? Keep::all
+               : path == "above"              ? Keep::something
+                                              : Keep::nothing;
+    };
+    must(saved.restore(place / "b"));
+    BOOST_TEST((status_of(place / "b/above").st_mode & 0777) == 0777u);
+    BOOST_TEST((status_of(place / "b/above/kept").st_mode & 0777) == 0700u);
+    BOOST_TEST((status_of(place / "b/above/kept/in").st_mode & 0777) == 0700u);
+}
+
+// An inode that went while the tree was saved, and was used again.
+BOOST_AUTO_TEST_CASE(names_with_one_number_and_other_content_are_other_files) {
+    const TemporaryDirectory place;
+    make_directories(place / "a");
+    Saved saved{place / "a"};
+    std::vector<TreeEntry> entries;
+    for (const auto* name : {"a1", "a2", "z1", "z2"}) {
+        TreeEntry entry;
+        entry.name = name;
+        entry.kind = EntryKind::file;
+        entry.mode = 0644;
+        entry.user = ::geteuid();
+        entry.group = ::getegid();
+        entry.hard_link = 7;
+        entry.content = saved.store.content(std::string(100, name[0]));
+        entries.push_back(entry);
+    }
+    saved.root.content = saved.store.directory(entries);
+    for (const auto* target : {"new", "a"}) {
+        must(saved.restore(place / target));
+        const auto below = [&](const char* name) { return (place / target) + '/' + name; };
+        BOOST_TEST(get(below("a2")) == std::string(100, 'a'));
+        BOOST_TEST(get(below("z2")) == std::string(100, 'z'));
+        const auto inode = [&](const char* name) { return status_of(below(name)).st_ino; };
+        BOOST_TEST(inode("a1") == inode("a2"));
+        BOOST_TEST(inode("z1") == inode("z2"));
+        BOOST_TEST(inode("a1") != inode("z1"));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_foreign_tree_is_refused) {
@@ -588,12 +640,18 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
     make_directories(place / "a/.bobbin-restore/new");
     make_directories(place / "a/d/.bobbin-restore");
     put(place / "a/d/.bobbin-restore/journal", "j");
+    // The next restore into `d` would believe this one.
+    make_directories(place / "a/.d.bobbin-restore");
+    put(place / "a/.d.bobbin-restore/journal", "j");
+    put(place / "a/d/.file.bobbin-restore", "f");
     Saved saved{place / "a"};
     make_directories(place / "b");
     must(saved.restore(place / "b"));
-    BOOST_TEST(saved.report.skipped == 1u);
+    BOOST_TEST(saved.report.skipped == 3u);
     BOOST_TEST(!exists(place / "b/.bobbin-restore"));
-    BOOST_TEST(get(place / "b/d/.bobbin-restore/journal") == "j");
+    BOOST_TEST(!exists(place / "b/d/.bobbin-restore"));
+    BOOST_TEST(!exists(place / "b/.d.bobbin-restore"));
+    BOOST_TEST(get(place / "b/d/.file.bobbin-restore") == "f");
 
     // One that somebody else may have written is not believed.
     make_directories(place / "b/.bobbin-restore/new");

@@ -158,7 +158,7 @@ private:
     std::uint64_t last_directory_ = 0;
     std::string failed_path_;
     Json lost_ = Json::array();
-    std::map<std::uint64_t, std::string> links_;  ///< the first name of each
+    std::multimap<std::uint64_t, Named> links_;  ///< the first name of each
 };
 
 Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
@@ -180,10 +180,15 @@ Result<void> Tar::write(const std::string& path, const pack::TreeEntry& entry) {
                                         attribute.value.size());
     bool has_content = entry.kind == pack::EntryKind::file;
     if (entry.hard_link != 0 && entry.kind != pack::EntryKind::directory) {
-        const auto [first, is_first] = links_.try_emplace(entry.hard_link, path);
-        if (!is_first) {
-            ::archive_entry_set_hardlink(e, first->second.c_str());
+        auto [first, end] = links_.equal_range(entry.hard_link);
+        first = std::find_if(first, end, [&](const auto& link) {
+            return pack::is_same_file(link.second.entry, entry);
+        });
+        if (first != end) {
+            ::archive_entry_set_hardlink(e, first->second.path.c_str());
             has_content = false;
+        } else {
+            links_.emplace(entry.hard_link, Named{path, entry});
         }
     }
     if (entry.kind == pack::EntryKind::symlink)

@@ -79,10 +79,10 @@ void save_first(Repository& repository, const Common& common, const std::string&
         print_line("saved what is there as snapshot " + short_id(saved.snapshot.id));
 }
 
-/// A store inside of the tree that is restored stays, and so does what holds it.
+/// A store inside of the tree that is restored stays as it is, and what holds it stays there.
 /// @throws Failure where the tree lies in the store
-std::function<bool(std::string_view)> paths_of_store(const std::string& store,
-                                                     const std::string& target) {
+std::function<pack::Keep(std::string_view)> paths_of_store(const std::string& store,
+                                                           const std::string& target) {
     const auto place = canonical(store), tree = canonical(target);
     const auto is_in = [](const std::filesystem::path& path) {
         return !path.empty() && *path.begin() != "..";
@@ -97,7 +97,9 @@ std::function<bool(std::string_view)> paths_of_store(const std::string& store,
                (path.size() == above.size() || path[above.size()] == '/');
     };
     return [=, name = inside.string()](std::string_view path) {
-        return is_below(path, name) || is_below(name, path);
+        return is_below(path, name)   ? pack::Keep::all
+               : is_below(name, path) ? pack::Keep::something
+                                      : pack::Keep::nothing;
     };
 }
 

@@ -20,6 +20,13 @@ enum class RestoreAction : std::uint8_t {
     lost,      ///< the source has lost its content, or a part of it: it is left as it is
 };
 
+/// What of a path must stay.
+enum class Keep : std::uint8_t {
+    nothing,
+    something,  ///< that lies in it
+    all,        ///< with whatever is in it, each of which is to be kept as well
+};
+
 struct RestoreOptions {
     std::string path{};            ///< of the part that is restored, in the snapshot; empty: all
     bool dry_run = false;          ///< says what would happen and changes nothing
@@ -35,9 +42,9 @@ struct RestoreOptions {
     /// inode of where it was saved from or restored to. Without, none is.
     std::function<bool(const NodeStatus&)> is_own{};
     /// Paths that must stay: `delete_extra` leaves them, with all in them, and a restore that would
-    /// change or replace one fails before it changes anything. To be true of all that is below them
-    /// and of each directory above them.
-    std::function<bool(std::string_view path)> keeps{};
+    /// change or replace one fails before it changes anything. Of a directory that is kept whole mode,
+    /// owner, time and attributes stay, too.
+    std::function<Keep(std::string_view path)> keeps{};
     /// Called for each path that changes, before any does, and for each that is lost, by the calling
     /// thread.
     std::function<void(std::string_view path, RestoreAction)> tell{};

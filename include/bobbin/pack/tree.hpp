@@ -52,6 +52,14 @@ struct TreeEntry {
     friend bool operator==(const TreeEntry&, const TreeEntry&) = default;
 };
 
+/// Whether two names with one number of `hard_link` are of one file. While a tree is saved an inode may
+/// go and be used again, and with it the number.
+/// @allocates a copy
+inline bool is_same_file(const TreeEntry& a, TreeEntry b) {
+    b.name = a.name;
+    return a == b;
+}
+
 namespace detail {
 
 inline constexpr std::string_view tree_magic = "BPtn";

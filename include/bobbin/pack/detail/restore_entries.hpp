@@ -132,9 +132,7 @@ public:
     /// A name of a file that has several.
     Result<Number> take_link(DirectoryNumber dir, bool is_new, TreeEntry& entry,
                              const std::optional<NodeStatus>& there) {
-        auto& group = groups_[entry.hard_link];
-        group.members.push_back({dir, is_new, entry.name, context_.path, there});
-        if (group.members.size() == 1) group.entry = std::move(entry);
+        group_of(entry).members.push_back({dir, is_new, entry.name, context_.path, there});
         return Number{};
     }
 
@@ -190,6 +188,12 @@ private:
         TreeEntry entry;  ///< of the first
         std::vector<Member> members;
     };
+    Group& group_of(const TreeEntry& entry) {
+        auto [at, end] = groups_.equal_range(entry.hard_link);
+        for (; at != end; ++at)
+            if (is_same_file(at->second.entry, entry)) return at->second;
+        return groups_.emplace(entry.hard_link, Group{entry, {}})->second;
+    }
     struct ExistingDirectory {
         DirectoryNumber dir;
         TreeEntry entry;
@@ -361,7 +365,7 @@ private:
     std::uint64_t device_;
     std::set<DirectoryNumber> foreign_;  ///< of another file system
     std::vector<ExistingDirectory> existing_;
-    std::map<std::uint64_t, Group> groups_;
+    std::multimap<std::uint64_t, Group> groups_;
 };
 
 }  // namespace bobbin::pack::detail

@@ -69,7 +69,7 @@ public:
 
     /// Writes it durably under its name, unless `syncs` is false.
     /// @returns when, by the clock of the file system
-    /// @errors of the file system; there is no journal then
+    /// @errors of the file system, `not_supported`: too many names change; there is no journal then
     /// @allocates a buffer
     template <TreeFileSystem Fs>
     static Result<FileTime> write(Fs& fs, FileHandle dir,
@@ -82,6 +82,8 @@ public:
         std::vector<std::byte> bytes, body;
         std::uint32_t crc = 0;
         const auto flush = [&]() -> Result<void> {
+            if (file.size().value + bytes.size() > largest)
+                return Error{Errc::not_supported, Operation::write};
             auto wrote = file.write_at(bytes, file.size().value);
             bytes.clear();
             return wrote;
@@ -121,7 +123,7 @@ public:
 
     struct Found {
         std::optional<std::vector<RestoreOperation>>
-            steps;  ///< empty: it is damaged, or of a later version
+            steps;  ///< empty: it is damaged, too large, or of a later version
         FileTime written;
     };
     /// Empty: there is none. The directories are added to the table.
@@ -140,6 +142,7 @@ public:
         const File<Fs> file{fs, *handle};
         const auto node = uninterrupted([&] { return fs.node(*handle); });
         if (!node) return node.error();
+        if (node->size > largest) return std::optional{Found{{}, node->modified}};
         std::vector<std::byte> bytes(static_cast<std::size_t>(node->size));
         auto got = file.read_at(bytes, 0);
         if (!got) return got.error();
@@ -169,6 +172,7 @@ private:
     static constexpr std::string_view magic = "BPrj";
     static constexpr unsigned version = 1;
     static constexpr std::size_t piece = std::size_t{1} << 20;
+    static constexpr std::uint64_t largest = std::uint64_t{1} << 30;  ///< some ten million names
 
     static void put_identity(std::vector<std::byte>& to, const NodeIdentity& identity) {
         put_varint(to, identity.inode);

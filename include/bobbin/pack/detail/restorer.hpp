@@ -66,7 +66,10 @@ public:
             is_found_ = is_found_ || !is_way;
             if (is_way && entry.kind != EntryKind::directory) return Number{};
         }
-        if (levels_.size() == 1 && entry.name == restore_staging_name) {
+        // In a directory that looks like the staging one of a restore, the next restore would believe
+        // a journal.
+        const bool is_staging = entry.kind == EntryKind::directory && is_staging_name(entry.name);
+        if (is_staging || (levels_.size() == 1 && entry.name == restore_staging_name)) {
             ++context_.report.skipped;
             return Number{};
         }
@@ -81,7 +84,8 @@ public:
                 return Number{};
             }
         }
-        const bool is_kept = context_.options.keeps && context_.options.keeps(context_.path);
+        const auto keeps = keep(context_.path);
+        const bool is_kept = keeps != Keep::nothing;
         if (level.is_new) {
             if (is_kept) return context_.failed(Error{Errc::path_protected, Operation::write});
             return entries_->take_new(level.dir, entry);
@@ -91,7 +95,8 @@ public:
         auto there = find_node(fs_, *dir, entry.name);
         if (!there) return context_.failed(there.error());
         if (*there && (*there)->kind == NodeKind::directory && entry.kind == EntryKind::directory)
-            return entries_->take_directory(level.dir, entry, **there, is_way);
+            return entries_->take_directory(level.dir, entry, **there,
+                                            is_way || keeps == Keep::all);
         if (is_kept) return context_.failed(Error{Errc::path_protected, Operation::write});
         if (entry.hard_link != 0 && entry.kind != EntryKind::directory)
             return entries_->take_link(level.dir, false, entry, *there);
@@ -224,6 +229,10 @@ private:
         return entries_->finish();
     }
 
+    Keep keep(std::string_view path) const {
+        return context_.options.keeps ? context_.options.keeps(path) : Keep::nothing;
+    }
+
     Result<FileHandle> here() {
         if (here_.number() != levels_.back().dir) {
             here_.release();
@@ -259,7 +268,7 @@ private:
             }
             if (levels_.size() == 1 && name == restore_staging_name) continue;
             auto full = std::string{path} + name;
-            if (context_.options.keeps && context_.options.keeps(full)) continue;
+            if (keep(full) != Keep::nothing) continue;
             auto dir = here();
             if (!dir) return context_.failed(dir.error(), full);
             auto there = find_node(fs_, *dir, name);
