@@ -648,6 +648,11 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
     make_directories(place / "b");
     must(saved.restore(place / "b"));
     BOOST_TEST(saved.report.skipped == 3u);
+    const Actions expected{{".bobbin-restore", RestoreAction::skip},
+                           {".d.bobbin-restore", RestoreAction::skip},
+                           {"d/.bobbin-restore", RestoreAction::skip}};
+    for (const bool is_dry : {true, false})
+        BOOST_TEST((saved.told(place / "b", is_dry) == expected));
     BOOST_TEST(!exists(place / "b/.bobbin-restore"));
     BOOST_TEST(!exists(place / "b/d/.bobbin-restore"));
     BOOST_TEST(!exists(place / "b/.d.bobbin-restore"));
@@ -664,6 +669,15 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
         BOOST_TEST(recover_restore(PosixTreeFs{}, place / "b").error().is(Errc::target_foreign));
         BOOST_REQUIRE(::chown((place / "b/.bobbin-restore").c_str(), 0, 0) == 0);
     }
+    // Nor one in which somebody keeps what is his.
+    put(place / "b/.bobbin-restore/mine", "mine");
+    must(saved.restore(place / "b"));
+    BOOST_TEST(saved.report.recovered.kept == place / "b/.bobbin-restore-kept-1");
+    BOOST_TEST(get(place / "b/.bobbin-restore-kept-1/mine") == "mine");
+    std::filesystem::remove_all(place / "b/.bobbin-restore-kept-1");
+    make_directories(place / "b/.bobbin-restore/new");
+    BOOST_REQUIRE(::chmod((place / "b/.bobbin-restore").c_str(), 0700) == 0);
+
     // A journal that is none says nothing, so nothing goes; and what runs is not disturbed.
     put(place / "b/.bobbin-restore/journal", "BPrj\1 nonsense");
     {
@@ -679,6 +693,33 @@ BOOST_AUTO_TEST_CASE(a_staging_directory_is_no_part_of_a_tree) {
     BOOST_TEST(saved.report.recovered.kept == place / "b/.bobbin-restore-kept-1");
     BOOST_TEST(exists(place / "b/.bobbin-restore-kept-1/journal"));
     BOOST_TEST(!exists(place / "b/.bobbin-restore"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_staging_directory_is_none_of_a_restore) {
+    const TemporaryDirectory place;
+    make_directories(place / "a");
+    put(place / "a/f", "f");
+    Saved saved{place / "a"};
+    make_directories(place / "b");
+    put(place / "b/.bobbin-restore", "mine");
+    BOOST_REQUIRE(::symlink("a", (place / ".c.bobbin-restore").c_str()) == 0);
+    for (const auto& [target, name] :
+         {std::pair{"b", "b/.bobbin-restore"}, {"c", ".c.bobbin-restore"}}) {
+        for (const bool is_dry : {true, false}) {
+            saved.options.dry_run = is_dry;
+            const auto failed = saved.restore(place / target);
+            BOOST_TEST((!failed && is_no_restore(failed.error())));
+            BOOST_TEST(saved.report.failed_path == place / name);
+            BOOST_TEST(!saved.report.is_unfinished);
+        }
+        std::string path;
+        const auto recovered = recover_restore(PosixTreeFs{}, place / target, &path);
+        BOOST_TEST((!recovered && is_no_restore(recovered.error())));
+        BOOST_TEST(path == place / name);
+    }
+    BOOST_TEST(get(place / "b/.bobbin-restore") == "mine");
+    BOOST_TEST((names_in(place / "b") == std::set<std::string>{".bobbin-restore"}));
+    BOOST_TEST(!exists(place / "c"));
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_handed_down_to_what_is_restored) {

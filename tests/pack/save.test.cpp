@@ -361,6 +361,25 @@ BOOST_AUTO_TEST_CASE(directories_that_are_left_out) {
     BOOST_TEST((paths_of(at.tree(at.save())) == std::vector<std::string>{"", "mounted"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_restores_need_is_left_out_and_told) {
+    SavedDirectory at;
+    make_directory(at / "d");
+    put_file(at / "d/.bobbin-restore", "x");
+    put_file(at / ".bobbin-restore", "x");
+    put_file(at / ".bobbin-restore-kept-1", "x");
+    const std::vector<std::string> expected{"", ".bobbin-restore-kept-1", "d", "d/.bobbin-restore"};
+    for (const bool is_symlink : {false, true}) {
+        if (is_symlink) {
+            BOOST_REQUIRE(::unlink((at / ".bobbin-restore").c_str()) == 0);
+            BOOST_REQUIRE(::symlink("d", (at / ".bobbin-restore").c_str()) == 0);
+        }
+        BOOST_TEST((paths_of(at.tree(at.save())) == expected));
+        BOOST_REQUIRE(at.problems.size() == 1U);
+        BOOST_TEST((at.problems[0].kind == SaveProblemKind::reserved_name));
+        BOOST_TEST(at.problems[0].path == ".bobbin-restore");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(many_names_in_a_directory) {
     SavedDirectory at;
     const auto fd = ::open(at.path().c_str(), O_RDONLY | O_DIRECTORY);

@@ -610,5 +610,22 @@ os._exit(0)
         self.pack("restore", empty, "--delete", "--no-save", code=1)
         self.assertIn("m/: this would go, and another file system is mounted there", self.errors)
 
+    def test_a_name_that_restores_need_is_told_and_not_saved(self):
+        self.write("a", "1")
+        self.write(".bobbin-restore", "mine")
+        self.write("sub/.bobbin-restore", "mine")
+        self.assertEqual(self.json("save", self.tree, code=3)["problems"], 1)
+        self.assertIn(".bobbin-restore: left out, as a restore needs this name", self.errors)
+        snapshot = self.json("list")[0]["id"]
+        self.assertEqual(self.pack("ls", "-r", snapshot).decode().count(".bobbin-restore"), 1)
+        for words in ("--no-save",), ("--dry-run",), ():
+            self.pack("restore", snapshot, *words, code=1)
+            self.assertIn(f"{self.tree}/.bobbin-restore is no directory", self.errors)
+            self.assertIn("move it away", self.errors)
+        self.assertEqual((self.tree / ".bobbin-restore").read_text(), "mine")
+        (self.tree / ".bobbin-restore").unlink()
+        self.pack("restore", snapshot)
+        self.assertEqual((self.tree / "sub/.bobbin-restore").read_text(), "mine")
+
 
 harness.main()

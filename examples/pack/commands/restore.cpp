@@ -27,6 +27,7 @@ std::string_view word_of(pack::RestoreAction action) {
         case pack::RestoreAction::replace: return "replace";
         case pack::RestoreAction::remove: return "remove";
         case pack::RestoreAction::lost: return "lost";
+        case pack::RestoreAction::skip: return "skip";
     }
     return "unknown";
 }
@@ -103,11 +104,19 @@ std::function<pack::Keep(std::string_view)> paths_of_store(const std::string& st
     };
 }
 
+Failure no_staging_directory(const std::string& path) {
+    return Failure{exit_failed, printable(path) +
+                                    " is no directory, so no restore has left it, and a "
+                                    "restore needs its name: move it away"};
+}
+
 /// What a restore before this one has left is ended first, so that no half of it is saved.
 void recover_first(const Common& common, const std::string& target) {
-    const auto recovered = pack::recover_restore(PosixTreeFs{}, target);
+    std::string failed_path;
+    const auto recovered = pack::recover_restore(PosixTreeFs{}, target, &failed_path);
     if (!recovered) {
         const auto& error = recovered.error();
+        if (pack::is_no_restore(error)) throw no_staging_directory(failed_path);
         if (error.kind() == ErrorKind::locked)
             throw Failure{exit_locked, "another restore runs in " + printable(target)};
         if (error.is(Errc::target_foreign))
@@ -186,6 +195,7 @@ Failure restore_failure(Repository& repository, const Error& error, const std::s
     const auto where = printable(report.failed_path.empty() ? target : report.failed_path);
     if (error.is(Errc::directory_in_use))
         return Failure{exit_locked, "another restore runs in " + printable(target)};
+    if (pack::is_no_restore(error)) return no_staging_directory(report.failed_path);
     if (error.is(Errc::path_protected))
         return Failure{exit_failed, where + ": the store itself lies there; restore to another "
                                             "place, or a part with --path"};
@@ -246,6 +256,10 @@ int restore(const Common& common, const RestoreRequest& request) {
         if (action == pack::RestoreAction::lost) lost.push_back(json_text(path));
         if (!request.is_dry) {
             if (action == pack::RestoreAction::lost) print_error("lost " + printable(path));
+            if (action == pack::RestoreAction::skip)
+                print_error("left out " + printable(path) +
+                            ", as a restore needs this name for itself: `bobbin-pack cat` and "
+                            "`export --path` give it");
         } else if (common.is_json) {
             print_json({{"action", word_of(action)}, {"path", json_text(path)}});
         } else {
@@ -270,7 +284,7 @@ int restore(const Common& common, const RestoreRequest& request) {
     }
     if (!request.is_dry) remember(repository, common, target);
     const auto refused = report.owners_refused + report.modes_refused + report.times_refused +
-                         report.attributes_refused + report.skipped;
+                         report.attributes_refused;
     if (common.is_json)
         print_json({{"snapshot", long_id(snapshot.id)},
                     {"target", json_text(target)},
@@ -298,10 +312,10 @@ int restore(const Common& common, const RestoreRequest& request) {
             report.content, report.metadata, report.replaced, report.removed, report.unchanged,
             request.is_dry ? "" : "; " + readable(Bytes{report.bytes}) + " written"));
     if (refused != 0 && !common.is_json)
-        print_error(fmt::format(
-            "the system refused {} owners, {} modes, {} times and {} attributes, and {} names",
-            report.owners_refused, report.modes_refused, report.times_refused,
-            report.attributes_refused, report.skipped));
+        print_error(
+            fmt::format("the system refused {} owners, {} modes, {} times and {} attributes",
+                        report.owners_refused, report.modes_refused, report.times_refused,
+                        report.attributes_refused));
     if (report.lost != 0) print_lost(report.lost);
     if (report.kept.empty()) return report.lost == 0 ? exit_ok : exit_damaged;
     print_error("what it has replaced could not be removed, and lies in " + printable(report.kept));

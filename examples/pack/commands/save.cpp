@@ -45,7 +45,8 @@ bool is_incomplete(pack::SaveProblemKind kind) {
     return kind == pack::SaveProblemKind::unreadable ||
            kind == pack::SaveProblemKind::attributes_unreadable ||
            kind == pack::SaveProblemKind::rules_unreadable ||
-           kind == pack::SaveProblemKind::unfinished_restore;
+           kind == pack::SaveProblemKind::unfinished_restore ||
+           kind == pack::SaveProblemKind::reserved_name;
 }
 
 /// A directory for caches, or none where it can't be made: that costs time and nothing else.

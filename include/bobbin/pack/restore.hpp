@@ -28,11 +28,12 @@ namespace bobbin::pack {
 /// @param target a path; the directory that holds it must exist
 /// @param report filled in where it fails as well
 /// @errors `target_foreign`: there is a tree that is not the caller's own; `directory_in_use`:
-///   another restore runs there; `EXDEV`: another file system is mounted within; `ENOENT`: the
-///   snapshot has not the path asked for; `ESTALE`: somebody changed the tree meanwhile;
-///   `path_protected`: it would change what `keeps` names; those of the source (`chunk_missing`, with
-///   `skip_lost` only of what all of it is in; corruption) and of the file system; `tree_malformed`,
-///   `format_unknown`; `not_supported`: deeper than 4096 directories; `out_of_memory`
+///   another restore runs there; one of `is_no_restore`; `EXDEV`: another file system is mounted
+///   within; `ENOENT`: the snapshot has not the path asked for; `ESTALE`: somebody changed the tree
+///   meanwhile; `path_protected`: it would change what `keeps` names; those of the source
+///   (`chunk_missing`, with `skip_lost` only of what all of it is in; corruption) and of the file
+///   system; `tree_malformed`, `format_unknown`; `not_supported`: deeper than 4096 directories;
+///   `out_of_memory`
 /// @allocates for each directory, each file with several names and each name that changes, and up
 ///   to 32 MiB for files not made yet; nothing that depends on the size of a file
 /// @thread starts some and ends them; one restore of a target at a time
@@ -48,7 +49,7 @@ Result<void> restore(Fs fs, OpenSource&& open_source, const TreeEntry& root,
             auto recovered =
                 detail::recover_restore(fs, target, report.recovered, report.failed_path);
             if (!recovered) {
-                report.is_unfinished = true;
+                report.is_unfinished = !is_no_restore(recovered.error());
                 return recovered;
             }
         }
@@ -69,15 +70,19 @@ Result<void> restore(Fs fs, OpenSource&& open_source, const TreeEntry& root,
 /// Goes on with what a restore into `target` has left undone when it was stopped, or takes it back,
 /// and removes its staging directory.
 /// @errors `directory_in_use`: it still runs; `target_foreign`: somebody else may have put the
-///   staging directory there; of the file system: the journal stays
+///   staging directory there; one of `is_no_restore`: it is to be moved away; of the file system:
+///   the journal stays
+/// @param failed_path where it failed
 /// @allocates the journal
 template <TreeFileSystem Fs>
-Result<RestoreRecovered> recover_restore(Fs fs, const std::string& target) noexcept {
+Result<RestoreRecovered> recover_restore(Fs fs, const std::string& target,
+                                         std::string* failed_path = nullptr) noexcept {
     return bobbin::detail::without_throwing(Operation::recover, [&]() -> Result<RestoreRecovered> {
         RestoreRecovered recovered;
-        std::string failed_path;
-        if (auto done = detail::recover_restore(fs, target, recovered, failed_path); !done)
-            return done.error();
+        std::string failed;
+        auto done = detail::recover_restore(fs, target, recovered, failed);
+        if (failed_path) *failed_path = std::move(failed);
+        if (!done) return done.error();
         return recovered;
     });
 }

@@ -18,6 +18,7 @@ enum class RestoreAction : std::uint8_t {
     replace,   ///< what has the name is of another kind; all that is in it goes
     remove,    ///< the snapshot has it not
     lost,      ///< the source has lost its content, or a part of it: it is left as it is
+    skip,      ///< it has a name of staging directories, and is left out
 };
 
 /// What of a path must stay.
@@ -45,8 +46,8 @@ struct RestoreOptions {
     /// change or replace one fails before it changes anything. Of a directory that is kept whole mode,
     /// owner, time and attributes stay, too.
     std::function<Keep(std::string_view path)> keeps{};
-    /// Called for each path that changes, before any does, and for each that is lost, by the calling
-    /// thread.
+    /// Called for each path that changes, before any does, and for each that is lost or skipped, by
+    /// the calling thread.
     std::function<void(std::string_view path, RestoreAction)> tell{};
     RestoreProgress* progress = nullptr;
 };

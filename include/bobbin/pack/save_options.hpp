@@ -28,6 +28,7 @@ enum class SaveProblemKind : std::uint8_t {
     attributes_unreadable,  ///< saved without its extended attributes
     rules_unreadable,       ///< of a `.bobbinignore`: all beneath was saved as if it were not there
     unfinished_restore,     ///< left out: what a restore has staged that runs, or was stopped
+    reserved_name,          ///< left out: a restore needs this name at the root for itself
 };
 
 constexpr std::string_view name_of(SaveProblemKind kind) noexcept {
@@ -38,7 +39,8 @@ constexpr std::string_view name_of(SaveProblemKind kind) noexcept {
         "changed while it was read",
         "extended attributes unreadable",
         "ignore rules unreadable",
-        "a restore has not ended here, its own files are left out"};
+        "a restore has not ended here, its own files are left out",
+        "left out, as a restore needs this name here for its own files"};
     return names[static_cast<std::size_t>(kind)];
 }
 

@@ -33,7 +33,8 @@ struct RestoreContext {
     void count(RestoreAction action) { count(action, path); }
     void count(RestoreAction action, std::string_view of) {
         std::uint64_t* const counts[] = {&report.created,  &report.content, &report.metadata,
-                                         &report.replaced, &report.removed, &report.lost};
+                                         &report.replaced, &report.removed, &report.lost,
+                                         &report.skipped};
         ++*counts[static_cast<std::size_t>(action)];
         if (options.tell) options.tell(of, action);
     }

@@ -55,7 +55,10 @@ public:
     Result<void> run() {
         failed_path_ = path_;
         auto opened = staging_.open_existing();
-        if (!opened) return opened.error();
+        if (!opened) {
+            if (is_no_restore(opened.error())) failed_path_ += '/' + staging_.name();
+            return opened.error();
+        }
         if (!*opened) return {};
         auto what = RestoreRecovery::cleaned;
         if (auto ended = end_steps(what); !ended) return ended;
@@ -83,7 +86,7 @@ private:
         constexpr DirectoryNumber first = 0;
         auto journal = RestoreJournal::read(fs_, staging_.handle(), directories, first);
         if (!journal) return journal.error();
-        if (!*journal) return {};
+        if (!*journal) return check_names();
         if (!(*journal)->steps) {
             what = RestoreRecovery::unreadable;
             must_keep_ = true;
@@ -115,6 +118,17 @@ private:
             time_ = what == RestoreRecovery::finished ? own->metadata->wanted.modified
                                                       : own->metadata->before.modified;
         return call([&] { return fs_.remove(staging_.handle(), RestoreJournal::name); });
+    }
+
+    /// Without a journal, what no restore makes there is somebody's, who has made all of it.
+    Result<void> check_names() {
+        auto names = call([&] { return fs_.read_directory(staging_.handle()); });
+        if (!names) return names.error();
+        must_keep_ = !std::ranges::all_of(*names, [](const DirectoryName& at) {
+            return at.name == staged_name || at.name == removed_name ||
+                   at.name == RestoreJournal::draft_name || RestoreStaging<Fs>::may_hold(at.name);
+        });
+        return {};
     }
 
     Fs& fs_;

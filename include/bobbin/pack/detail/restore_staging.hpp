@@ -9,11 +9,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace bobbin::pack {
 
 namespace detail {
+
+/// What the names begin with to which `empty_directory` moves what is deep.
+inline constexpr const char* moved_name = "moved-";
 
 /// Removes all that is in a directory, and follows nothing. What is deep is moved up first, so that
 /// no more than two directories are open.
@@ -35,7 +39,7 @@ Result<void> empty_directory(Fs& fs, FileHandle top) {
     };
     const auto move_up = [&](FileHandle dir, const char* name) -> Result<void> {
         for (;;) {
-            const auto free = "moved-" + std::to_string(moved++);
+            const auto free = moved_name + std::to_string(moved++);
             auto done = uninterrupted(
                 [&] { return fs.move_at(dir, name, top, free.c_str(), MoveMode::no_replace); });
             if (!done && done.error().is(Errc::not_supported))
@@ -116,9 +120,12 @@ public:
 
     /// Opens one that an earlier restore has left; false: there is none.
     /// @errors `directory_in_use`: it still runs; `target_foreign`: somebody else may have written
-    ///   there, and what it says is not done; of the file system
+    ///   there, and what it says is not done; `ENOTDIR` to recover: it is no directory, so that no
+    ///   restore has left it; of the file system
     Result<bool> open_existing() noexcept {
         auto opened = open_and_lock();
+        if (!opened && (opened.error().is_errno(ENOTDIR) || opened.error().is_errno(ELOOP)))
+            return Error::system(ENOTDIR, Operation::recover);
         if (!opened || !*opened) return opened;
         exists_ = true;
         auto now = call([&] { return fs_.node(handle_); });
@@ -159,6 +166,11 @@ public:
         return name_;
     }
 
+    /// Whether a name in it may be its own.
+    static bool may_hold(std::string_view name) noexcept {
+        return name == probe || name.starts_with(moved_name);
+    }
+
     void close() noexcept {
         if (handle_ != no_file) (void)fs_.close(std::exchange(handle_, no_file));
     }
@@ -167,6 +179,8 @@ public:
     bool exists() const noexcept { return exists_; }
 
 private:
+    static constexpr const char* probe = "probe";
+
     template <class Call>
     static auto call(Call&& call) noexcept {
         return bobbin::detail::uninterrupted(call);
@@ -196,7 +210,6 @@ private:
 
     /// As whom this process makes files.
     Result<std::uint32_t> own_user() noexcept {
-        constexpr const char* probe = "probe";
         (void)call([&] { return fs_.remove(handle_, probe); });
         auto file = call([&] { return fs_.create_at(handle_, probe, 0600); });
         if (!file) return file.error();

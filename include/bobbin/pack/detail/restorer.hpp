@@ -70,7 +70,7 @@ public:
         // a journal.
         const bool is_staging = entry.kind == EntryKind::directory && is_staging_name(entry.name);
         if (is_staging || (levels_.size() == 1 && entry.name == restore_staging_name)) {
-            ++context_.report.skipped;
+            context_.count(RestoreAction::skip, std::string{path} + entry.name);
             return Number{};
         }
         if (auto extra = take_extra(path, entry.name); !extra) return extra.error();
@@ -165,9 +165,18 @@ private:
         }
         base_handle_ = *opened;
         base_ = directories_.add_open(*opened);
+        if (auto free = check_staging(staging); !free) return free;
         changes_.emplace(fs_, directories_, sources_, *opened, std::move(staging), context_.options,
                          context_.report);
         return {};
+    }
+
+    /// What was left there is ended by now, but for a dry run.
+    Result<void> check_staging(const std::string& name) {
+        auto there = find_node(fs_, base_handle_, name);
+        if (!there) return context_.failed(there.error(), name);
+        if (!*there || (*there)->kind == NodeKind::directory) return {};
+        return context_.failed(Error::system(ENOTDIR, Operation::recover), base_path_ + '/' + name);
     }
 
     Result<void> check_own() {

@@ -3,7 +3,9 @@
 
 #include <bobbin/core/bytes.hpp>
 #include <bobbin/core/crc32c.hpp>
+#include <bobbin/core/error.hpp>
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,11 @@ namespace bobbin::pack {
 /// The directory in which a restore makes what it puts into a tree, at the top of that tree: where
 /// the file system is the same, and the right to write is needed anyway. No save takes it.
 inline constexpr std::string_view restore_staging_name = ".bobbin-restore";
+
+/// Whether an error says that what has the name of a staging directory is none, and no restore's.
+inline bool is_no_restore(const Error& error) noexcept {
+    return error.is_errno(ENOTDIR) && error.operation == Operation::recover;
+}
 
 namespace detail {
 

@@ -342,6 +342,10 @@ private:
                 continue;
             }
             if (frame.has_rules && worker.ignored.is_ignored(listed.name, is_directory)) continue;
+            if (!frame.parent && listed.name == restore_staging_name) {
+                worker.entries.tell(frame, listed.name, SaveProblemKind::reserved_name);
+                continue;
+            }
             SaveSlot slot;
             slot.name = static_cast<std::uint32_t>(i);
             if (state_.cache) slot.cached = frame.cached.find(*state_.cache, listed.name);
