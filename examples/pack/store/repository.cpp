@@ -2,6 +2,7 @@
 
 #include "cli/output.hpp"
 #include "store/keep.hpp"
+#include "store/known_trees.hpp"
 #include "store/unsynced.hpp"
 
 #include <bobbin/pack/repair.hpp>
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,35 +24,13 @@ using namespace bobbin;
 
 namespace {
 
-constexpr auto tree_schema =
-    schema_steps("trees", {"create table tree (device integer not null, inode integer not null,"
-                           " primary key (device, inode)) strict, without rowid",
-                           "alter table tree add column born integer not null default 0"});
-
-/// A directory, also where another disk has its device number, or its inode is used again.
-struct TreeIdentity {
-    std::int64_t device;
-    std::int64_t inode;
-    std::int64_t born;  ///< nanoseconds since 1970 UTC; 0: the file system does not say
-};
-std::optional<TreeIdentity> identity_of(const std::string& path) {
-    struct statx status {};
-    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &status) != 0)
-        return {};
-    const auto& born = status.stx_btime;
-    return TreeIdentity{
-        static_cast<std::int64_t>(makedev(status.stx_dev_major, status.stx_dev_minor)),
-        static_cast<std::int64_t>(status.stx_ino),
-        (status.stx_mask & STATX_BTIME) == 0 ? 0 : born.tv_sec * 1'000'000'000 + born.tv_nsec};
-}
-
 SqliteOptions options_of(bool create, bool read_only, std::chrono::milliseconds wait) {
     SqliteOptions options;
     options.create = create;
     options.read_only = read_only;
     options.mode = SqliteMode::shared;
     options.busy_timeout = std::max(wait, std::chrono::milliseconds{1000});
-    options.schema = {pack::SnapshotRows::schema, tree_schema, Unsynced::schema};
+    options.schema = {pack::SnapshotRows::schema, KnownTrees::schema, Unsynced::schema};
     return options;
 }
 
@@ -149,9 +127,9 @@ std::string long_id(const Uuid& id) { return hex(id.bytes); }
 std::string short_id(const Uuid& id) { return long_id(id).substr(0, 8); }
 std::string words_of_damaged(const Uuid& id) {
     return "snapshot " + short_id(id) +
-           ": what the catalog says of it is not what was saved; put an older copy of catalog.db "
+           ": what the catalog says of it is not what was saved; put an older copy of the catalog "
            "in "
-           "place and `bobbin-pack repair --adopt` it, or delete the snapshot";
+           "its place and `bobbin-pack repair --adopt` it, or delete the snapshot";
 }
 
 struct Repository::Parts {
@@ -197,16 +175,17 @@ void Repository::create(const std::string& path, std::chrono::milliseconds wait)
 }
 
 RepairPlan Repository::adopt(const std::string& path, bool is_dry, std::chrono::milliseconds wait) {
-    const auto catalog = path + "/catalog.db", packs = path + "/packs";
-    auto store = with_patience(
-        wait, [&] { return SqliteStore::open(catalog, options_of(false, is_dry, wait)); });
-    if (!store)
-        throw Failure{code_of(store.error()), SqliteStore::describe(store.error(), catalog)};
+    const auto packs = path + "/packs";
+    auto store = with_patience(wait, [&] {
+        return SqliteStore::open(path + "/catalog.db", options_of(false, is_dry, wait));
+    });
+    if (!store) throw catalog_failure(store.error(), path, is_dry);
     auto place = Packs::Directory::open(packs, RootMode::existing);
     if (!place) throw Failure{code_of(place.error()), describe(place.error(), packs)};
     auto plan = with_patience(wait, [&] {
         return bobbin::repair<Packs::Archive>(*place, *store, {.apply = !is_dry, .adopt = true});
     });
+    if (!plan && plan.error().kind() == ErrorKind::locked) throw in_use(path, "adopting");
     if (!plan) throw Failure{code_of(plan.error()), describe(plan.error(), packs)};
     return std::move(*plan);
 }
@@ -373,28 +352,16 @@ void Repository::forget(const std::vector<Uuid>& ids) {
 }
 
 void Repository::remember_tree(const std::string& path) {
-    const auto tree = identity_of(path);
-    if (!tree || knows_tree(path)) return;
-    auto done = parts_->committer->run([&](SqliteTransaction& tx) {
-        return tx.run("insert or replace into tree (device, inode, born) values (?1, ?2, ?3)",
-                      tree->device, tree->inode, tree->born);
-    });
+    if (knows_tree(path)) return;
+    auto done =
+        parts_->committer->run([&](SqliteTransaction& tx) { return KnownTrees::note(tx, path); });
     if (!done) throw failure(done.error(), "remembering the tree");
 }
 
 bool Repository::knows_tree(const std::string& path) {
-    const auto tree = identity_of(path);
-    if (!tree) return false;
-    auto reader = store().reader();
-    if (!reader) throw failure(reader.error());
-    auto statement =
-        reader->statement("select 1 from tree where device = ?1 and inode = ?2 and born = ?3");
-    if (!statement) throw failure(statement.error());
-    if (auto bound = statement->bind(tree->device, tree->inode, tree->born); !bound)
-        throw failure(bound.error());
-    auto row = statement->step();
-    if (!row) throw failure(row.error());
-    return *row;
+    const auto is_known = KnownTrees::contain(store(), path);
+    if (!is_known) throw failure(is_known.error(), "looking for the tree");
+    return *is_known;
 }
 
 Repository::Exclusion::~Exclusion() {
