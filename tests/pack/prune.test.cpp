@@ -51,47 +51,71 @@ struct Bench : StoreBench {
     std::size_t packs() { return life->packs->view().packs().size(); }
 };
 
+/// A store that compresses.
+template <class C>
+struct Compressing {
+    using Packs = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256, C,
+                                  pack::SnapshotRows, SqliteStore, ManualClock>;
+    Compressing() {
+        auto directory =
+            FsDirectory<DataFs>::open(pack_place, RootMode::create_if_missing, DataFs{fs});
+        BOOST_REQUIRE(directory.has_value());
+        auto opened = Packs::open(std::move(*directory), committer, {.create = true}, clock);
+        BOOST_REQUIRE(opened.has_value());
+        packs.emplace(std::move(*opened));
+    }
+    static Fs made() {
+        SimFs ground;
+        (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
+        return Fs{ground};
+    }
+    static SqliteStore open(const Fs& fs) {
+        auto store = SqliteStore::open(
+            catalog, {.mode = SqliteMode::shared, .schema = {pack::SnapshotRows::schema}}, fs);
+        BOOST_REQUIRE(store.has_value());
+        return std::move(*store);
+    }
+    /// With only this chunk alive.
+    pack::PruneReport prune(const pack::NewChunk<Sha256>& alive) {
+        pack::TreeEntry root;
+        root.name = "root";
+        root.content.extents.push_back({alive.length, alive.key, false});
+        root.content.size = alive.length;
+        pack::LiveChunks live;
+        auto source = packs->source();
+        BOOST_REQUIRE(live.add(source, root).has_value());
+        auto pruned = pack::prune(*packs, live, {}, []() -> Result<int> { return 0; });
+        BOOST_REQUIRE(pruned.has_value());
+        return *pruned;
+    }
+
+    Fs fs = made();
+    testing::ScopedSqliteOn<Fs> sqlite{fs};
+    ManualClock clock;
+    SqliteStore store = open(fs);
+    typename Packs::Committer committer{store, clock};
+    std::optional<Packs> packs;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(pack_prune)
 
 // Its share of the stored bytes rounds to none.
 BOOST_AUTO_TEST_CASE(a_small_chunk_of_a_large_record_stays) {
-    using Packed = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256, Lz4,
-                                   pack::SnapshotRows, SqliteStore, ManualClock>;
-    SimFs ground;
-    (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
-    Fs fs{ground};
-    const testing::ScopedSqliteOn<Fs> sqlite{fs};
-    ManualClock clock;
-    auto store = SqliteStore::open(
-        catalog, {.mode = SqliteMode::shared, .schema = {pack::SnapshotRows::schema}}, fs);
-    BOOST_REQUIRE(store.has_value());
-    Packed::Committer committer{*store, clock};
-    auto directory = FsDirectory<DataFs>::open(pack_place, RootMode::create_if_missing, DataFs{fs});
-    BOOST_REQUIRE(directory.has_value());
-    auto packs = Packed::open(std::move(*directory), committer, {.create = true}, clock);
-    BOOST_REQUIRE(packs.has_value());
+    Compressing<Lz4> bench;
+    auto& packs = bench.packs;
 
     const std::vector<std::byte> zeros(100'000), small(8, std::byte{7});
     auto raw = zeros;
     raw.insert(raw.end(), small.begin(), small.end());
-    const Packed::Chunk chunks[] = {{digest_of<Sha256>(zeros), 100'000},
-                                    {digest_of<Sha256>(small), 8}};
+    const pack::NewChunk<Sha256> chunks[] = {{digest_of<Sha256>(zeros), 100'000},
+                                             {digest_of<Sha256>(small), 8}};
     for (const auto& chunk : chunks) BOOST_REQUIRE(*packs->claim(chunk.key));
     BOOST_REQUIRE(packs->add_group(chunks, raw).has_value());
     BOOST_REQUIRE(packs->commit().has_value());
 
-    pack::TreeEntry root;
-    root.name = "root";
-    root.content.extents.push_back({8, chunks[1].key, false});
-    root.content.size = 8;
-    pack::LiveChunks live;
-    auto source = packs->source();
-    BOOST_REQUIRE(live.add(source, root).has_value());
-    const auto pruned = pack::prune(*packs, live, {}, []() -> Result<int> { return 0; });
-    BOOST_REQUIRE(pruned.has_value());
-    BOOST_TEST(pruned->removed == 0U);
+    BOOST_TEST(bench.prune(chunks[1]).removed == 0U);
     auto after = packs->source();
     BOOST_TEST(after.read(chunks[1].key).has_value());
     BOOST_TEST(!after.read(chunks[0].key).has_value());
@@ -99,24 +123,11 @@ BOOST_AUTO_TEST_CASE(a_small_chunk_of_a_large_record_stays) {
 
 // What is left of a record is compressed as it was, whatever the store compresses by.
 BOOST_AUTO_TEST_CASE(what_is_left_of_a_record_keeps_its_codec) {
-    using Packed = pack::PackStore<NoOp<File<DataFs>>, FsDirectory<DataFs>, Sha256,
-                                   Codecs<Lz4, Zstd>, pack::SnapshotRows, SqliteStore, ManualClock>;
-    SimFs ground;
-    (void)ground.close(*ground.open_root("/sim/store", RootMode::create_if_missing));
-    Fs fs{ground};
-    const testing::ScopedSqliteOn<Fs> sqlite{fs};
-    ManualClock clock;
-    auto store = SqliteStore::open(
-        catalog, {.mode = SqliteMode::shared, .schema = {pack::SnapshotRows::schema}}, fs);
-    BOOST_REQUIRE(store.has_value());
-    Packed::Committer committer{*store, clock};
-    auto directory = FsDirectory<DataFs>::open(pack_place, RootMode::create_if_missing, DataFs{fs});
-    BOOST_REQUIRE(directory.has_value());
-    auto packs = Packed::open(std::move(*directory), committer, {.create = true}, clock);
-    BOOST_REQUIRE(packs.has_value());
+    Compressing<Codecs<Lz4, Zstd>> bench;
+    auto& packs = bench.packs;
 
     std::vector<std::byte> raw;
-    std::vector<Packed::Chunk> chunks;
+    std::vector<pack::NewChunk<Sha256>> chunks;
     for (int n = 0; n < 2; ++n) {
         const std::vector bytes(50'000, static_cast<std::byte>(n));
         chunks.push_back({digest_of<Sha256>(bytes), 50'000});
@@ -129,16 +140,7 @@ BOOST_AUTO_TEST_CASE(what_is_left_of_a_record_keeps_its_codec) {
     BOOST_REQUIRE(packs->add_encoded(chunks, Zstd::number, std::span{room}.first(*packed)));
     BOOST_REQUIRE(packs->commit().has_value());
 
-    pack::TreeEntry root;
-    root.name = "root";
-    root.content.extents.push_back({50'000, chunks[1].key, false});
-    root.content.size = 50'000;
-    pack::LiveChunks live;
-    auto source = packs->source();
-    BOOST_REQUIRE(live.add(source, root).has_value());
-    const auto pruned = pack::prune(*packs, live, {}, []() -> Result<int> { return 0; });
-    BOOST_REQUIRE(pruned.has_value());
-    BOOST_TEST(pruned->rewritten == 1U);
+    BOOST_TEST(bench.prune(chunks[1]).rewritten == 1U);
     const auto pack = packs->view().open(packs->view().packs().back().id);
     BOOST_REQUIRE(pack.has_value());
     BOOST_TEST(unsigned{pack->index().records().front().shape.codec} == unsigned{Zstd::number});

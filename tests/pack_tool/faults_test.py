@@ -103,15 +103,7 @@ class Faults(harness.StoreCase):
 
     def bad_disk(self, file, begin, end):
         """An environment in which the bytes of a file, by a part of its path, can't be read."""
-        library = self.place / "refuse.so"
-        if not library.exists():
-            if shutil.which("cc") is None:
-                self.skipTest("there is no cc")
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", library, "-ldl"], input=REFUSE, text=True, check=True)
-        env = dict(os.environ, LD_PRELOAD=str(library), REFUSE_FILE=str(file), REFUSE_BEGIN=str(begin), REFUSE_END=str(end))
-        if self.run_program("--help", env=env).returncode != 0:
-            self.skipTest("this program takes no preloaded library")
-        return env
+        return self.preloaded(REFUSE, REFUSE_FILE=str(file), REFUSE_BEGIN=str(begin), REFUSE_END=str(end))
 
     def test_a_bad_sector_costs_what_is_in_it(self):
         names = ["a", "b", "c", "d"]

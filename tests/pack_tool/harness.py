@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PROGRAM = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
 SKIPPED = 77
@@ -60,6 +61,18 @@ class StoreCase(unittest.TestCase):
         if mode is not None:
             path.chmod(mode)
         return path
+
+    def preloaded(self, source, **variables):
+        """An environment in which a library of this C text stands before the system's."""
+        library = self.place / f"{zlib.crc32(source.encode()):x}.so"
+        if not library.exists():
+            if shutil.which("cc") is None:
+                self.skipTest("there is no cc")
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-x", "c", "-", "-o", library, "-ldl"], input=source, text=True, check=True)
+        env = {**os.environ, "LD_PRELOAD": str(library), **variables}
+        if self.run_program("--help", env=env).returncode != 0:
+            self.skipTest("this program takes no preloaded library")
+        return env
 
     def packs(self):
         return sorted(p for p in (self.store / "packs").iterdir() if not p.name.startswith("bobbin-"))

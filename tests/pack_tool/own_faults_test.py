@@ -134,11 +134,7 @@ os._exit(0)
         self.assertEqual(self.rows("select 1 from unsynced"), [])
 
     def shim(self, **variables):
-        """An environment with tests/pack_tool/shim.c."""
-        library = self.place / "shim.so"
-        if not library.exists():
-            subprocess.run(["cc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("shim.c")], check=True)
-        return {**os.environ, "LD_PRELOAD": str(library), **variables}
+        return self.preloaded(pathlib.Path(__file__).with_name("shim.c").read_text(encoding="utf-8"), **variables)
 
     def test_what_two_starts_of_the_machine_have_left_is_synced_too(self):
         self.write("a", os.urandom(1000))
