@@ -10,7 +10,8 @@ using namespace bobbin;
 
 int stats(const Common& common) {
     Repository repository{common.store, Repository::For::reading, common.wait};
-    const auto snapshots = repository.snapshots().whole;
+    const auto [snapshots, damaged] = repository.snapshots();
+    for (const auto& id : damaged) print_error(words_of_damaged(id));
     Bytes disk, raw, stored, restored;
     std::uint64_t records = 0, chunks = 0, unusable = 0;
     std::map<std::uint8_t, std::uint64_t> codecs;

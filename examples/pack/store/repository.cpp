@@ -330,7 +330,9 @@ Uuid Repository::find_id(std::string_view reference) {
 
 Snapshot Repository::snapshot(std::string_view reference) {
     if (reference == "latest") {
-        auto all = snapshots().whole;
+        auto [all, damaged] = snapshots();
+        // One of them may be the latest.
+        for (const auto& id : damaged) print_error(words_of_damaged(id));
         while (!all.empty() && is_automatic(all.back())) all.pop_back();
         if (all.empty()) throw Failure{exit_failed, "the store has no snapshot yet"};
         return std::move(all.back());
